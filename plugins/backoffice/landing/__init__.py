@@ -1,0 +1,20 @@
+"""Landing: immutable batches of source rows with the offset they reach, committed together.
+
+In: Parquet files and an offset, through :class:`BatchStore.begin`. Out: :class:`Manifest` objects in source order,
+through :meth:`BatchStore.batches`. A batch without a manifest does not exist.
+"""
+
+from backoffice.landing.envelope import ENVELOPE, envelope_schema
+from backoffice.landing.local import LocalBatchStore
+from backoffice.landing.manifest import LandedTable, Manifest
+from backoffice.landing.store import BatchStore, OpenBatch
+
+__all__ = [
+    "ENVELOPE",
+    "BatchStore",
+    "LandedTable",
+    "LocalBatchStore",
+    "Manifest",
+    "OpenBatch",
+    "envelope_schema",
+]

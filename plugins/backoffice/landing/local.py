@@ -1,0 +1,195 @@
+"""Batches in a local folder: ``<root>/<source>/<thousand>/<seq>/{<table>.parquet, manifest.json}``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from backoffice.errors import LandingError
+from backoffice.landing.manifest import Kind, LandedTable, Manifest, batch_id
+
+MANIFEST = "manifest.json"
+_PER_FOLDER = 1000
+
+
+class LocalBatch:
+    """An open batch in its own folder; see :class:`backoffice.landing.store.OpenBatch`."""
+
+    def __init__(self, folder: Path, source: str, seq: int) -> None:
+        self.source = source
+        self.seq = seq
+        self.batch_id = batch_id(source, seq)
+        self._folder = folder
+        self._names: list[str] = []
+
+    def path(self, table: str) -> Path:
+        """Local path of the table's Parquet file."""
+        if table not in self._names:
+            self._names.append(table)
+        return self._folder / f"{table}.parquet"
+
+    def commit(
+        self,
+        *,
+        kind: Kind,
+        offset: dict[str, Any],
+        full_tables: frozenset[str] = frozenset(),
+        event_at_min: datetime | None = None,
+        event_at_max: datetime | None = None,
+        notes: dict[str, Any] | None = None,
+    ) -> Manifest:
+        """Fsync the files, then the manifest under a temporary name, then link it into place."""
+        manifest = Manifest(
+            source=self.source,
+            seq=self.seq,
+            batch_id=self.batch_id,
+            kind=kind,
+            offset=offset,
+            tables=tuple(self._seal(name, name in full_tables) for name in self._names),
+            event_at_min=event_at_min,
+            event_at_max=event_at_max,
+            landed_at=datetime.now(UTC),
+            notes=notes or {},
+        )
+        self._publish(manifest)
+        return manifest
+
+    def abort(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _seal(self, name: str, full: bool) -> LandedTable:
+        path = self._folder / f"{name}.parquet"
+        digest, size = _fsync_and_hash(path)
+        try:
+            rows = pq.ParquetFile(path).metadata.num_rows
+        except Exception as error:
+            raise LandingError(
+                f"the file written for table {name} is not readable Parquet: {error}",
+                where=str(path),
+                next_step="nothing was landed; the collector reads these rows again",
+            ) from error
+        return LandedTable(name=name, file=path.name, rows=rows, bytes=size, sha256=digest, full=full)
+
+    def _publish(self, manifest: Manifest) -> None:
+        temporary = self._folder / f".{MANIFEST}.{os.getpid()}.tmp"
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(manifest.to_json())
+            file.flush()
+            os.fsync(file.fileno())
+        _fsync_dir(self._folder)
+        try:
+            # link(2) fails if the name exists, where rename(2) would overwrite: the file form of put-if-absent
+            os.link(temporary, self._folder / MANIFEST)
+        except FileExistsError as error:
+            raise LandingError(
+                f"batch {self.batch_id} was landed by another collector",
+                where=str(self._folder),
+                rule="one collector a source",
+                next_step="stop one of the two; the rows stay at the source until they are landed once",
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        _fsync_dir(self._folder)
+
+
+class LocalBatchStore:
+    """Batches below a folder; see :class:`backoffice.landing.store.BatchStore`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def begin(self, source: str) -> LocalBatch:
+        """Start the next batch. A folder without a manifest is what a killed writer left: it is removed."""
+        last = self.last(source)
+        seq = last.seq + 1 if last else 1
+        folder = self._folder(source, seq)
+        if folder.exists():
+            if (folder / MANIFEST).exists():  # landed between our look and now
+                return self.begin(source)
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        _fsync_dir(folder.parent)
+        _fsync_dir(folder.parent.parent)
+        return LocalBatch(folder, source, seq)
+
+    def last(self, source: str) -> Manifest | None:
+        """The newest manifest, found from the newest folders: old ones are not listed."""
+        for group in _numbered(self.root / source):
+            for folder in _numbered(group):
+                if (folder / MANIFEST).exists():
+                    return _read(folder / MANIFEST)
+        return None
+
+    def batches(self, source: str, after: int = 0) -> Iterator[Manifest]:
+        """Manifests after a sequence number."""
+        seq = after + 1
+        while (found := self.manifest(source, seq)) is not None:
+            yield found
+            seq += 1
+
+    def manifest(self, source: str, seq: int) -> Manifest | None:
+        """One manifest, or None."""
+        path = self._folder(source, seq) / MANIFEST
+        return _read(path) if path.exists() else None
+
+    def uri(self, manifest: Manifest, table: str) -> str:
+        """Path of a table's Parquet file.
+
+        Raises:
+            LandingError: the batch has no such table.
+        """
+        for landed in manifest.tables:
+            if landed.name == table:
+                return str(self._folder(manifest.source, manifest.seq) / landed.file)
+        raise LandingError(f"batch {manifest.batch_id} has no table {table}", where=str(self.root))
+
+    def sources(self) -> list[str]:
+        """Names of the folders."""
+        if not self.root.exists():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir())
+
+    def _folder(self, source: str, seq: int) -> Path:
+        return self.root / source / f"{seq // _PER_FOLDER:07d}" / f"{seq:010d}"
+
+
+def _numbered(folder: Path) -> list[Path]:
+    if not folder.exists():
+        return []
+    return sorted((path for path in folder.iterdir() if path.name.isdigit()), reverse=True)
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LandingError(
+            f"the manifest cannot be read: {error}",
+            where=str(path),
+            next_step="restore the file from a backup; batches after it are not loaded until then",
+        ) from error
+
+
+def _fsync_and_hash(path: Path) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    with path.open("rb+") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+        os.fsync(file.fileno())
+        return digest.hexdigest(), file.tell()
+
+
+def _fsync_dir(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

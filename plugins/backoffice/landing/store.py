@@ -1,0 +1,62 @@
+"""What landing needs of a storage. A local folder implements it; an object store can (put-if-absent for the manifest)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from backoffice.landing.manifest import Kind, Manifest
+
+
+class OpenBatch(Protocol):
+    """A batch being written. Nothing of it is visible before :meth:`commit` returns."""
+
+    source: str
+    seq: int
+    batch_id: str
+
+    def path(self, table: str) -> Path:
+        """Local path to write the table's Parquet file to, once a table."""
+
+    def commit(
+        self,
+        *,
+        kind: Kind,
+        offset: dict[str, Any],
+        full_tables: frozenset[str] = frozenset(),
+        event_at_min: datetime | None = None,
+        event_at_max: datetime | None = None,
+        notes: dict[str, Any] | None = None,
+    ) -> Manifest:
+        """Make rows and offset durable together.
+
+        Raises:
+            LandingError: another writer committed this sequence number first, or a file is not readable Parquet.
+        """
+
+    def abort(self) -> None:
+        """Remove what was written."""
+
+
+class BatchStore(Protocol):
+    """Batches of all sources."""
+
+    def begin(self, source: str) -> OpenBatch:
+        """Start the source's next batch, clearing what a killed writer left in its place."""
+
+    def last(self, source: str) -> Manifest | None:
+        """The source's newest batch: its offset is where collecting goes on."""
+
+    def batches(self, source: str, after: int = 0) -> Iterator[Manifest]:
+        """Batches with ``seq > after``, in order, up to the first missing number."""
+
+    def manifest(self, source: str, seq: int) -> Manifest | None:
+        """One batch's manifest, or None."""
+
+    def uri(self, manifest: Manifest, table: str) -> str:
+        """Where DuckDB reads a table of the batch."""
+
+    def sources(self) -> list[str]:
+        """Sources that have a batch."""

@@ -1,0 +1,114 @@
+"""Every setting of the platform, read once from ``BACKOFFICE_…`` variables; nothing else reads the environment."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Settings with their defaults; folders are absolute, times are seconds, ports are on 127.0.0.1."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKOFFICE_", extra="ignore", frozen=True)
+
+    project_dir: Path = Field(
+        _CHECKOUT, description="Holds contracts/, sources/, dbt_project/, expectations/ and dags/."
+    )
+    home: Path = Field(_CHECKOUT / "var", description="Everything that changes: landing, warehouse, marts, logs.")
+
+    os_user: str = Field(
+        "nobody", description="Unprivileged user the embedded PostgreSQL runs as when started by root."
+    )
+    source_port: int = Field(28432, description="Embedded PostgreSQL with the demo's operational systems.")
+    platform_port: int = Field(28433, description="Embedded PostgreSQL with Airflow's metadata and the marts.")
+    airflow_port: int = Field(28080, description="Airflow's web page and API.")
+    source_url: str = Field("", description="External server in place of the embedded source cluster.")
+    marts_url: str = Field("", description="External database for the marts in place of the embedded one.")
+    airflow_db_url: str = Field("", description="External database for Airflow's metadata.")
+
+    collector_run_seconds: float = Field(
+        300.0, description="How long one collect task streams before Airflow starts the next."
+    )
+    batch_seconds: float = Field(0.25, description="A stream's transactions are landed at most this late.")
+    batch_rows: int = Field(50_000, description="A batch is closed at the first whole transaction past this.")
+    file_stable_seconds: float = Field(2.0, description="A file is read once size and time have stood still this long.")
+    file_poll_seconds: float = Field(1.0, description="How often a watched folder is looked at.")
+
+    marts_file_seconds: float = Field(60.0, description="Cadence of the published DuckDB file.")
+    marts_file_keep_seconds: float = Field(3600.0, description="How long an older published file is kept.")
+    lease_seconds: float = Field(120.0, description="An idle lease handed between tasks expires after this.")
+    duckdb_memory: str = Field("4GB", description="Memory limit of the warehouse.")
+    duckdb_threads: int = Field(2, description="Threads of the warehouse.")
+
+    demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")
+
+    @property
+    def landing_dir(self) -> Path:
+        """Immutable batches, one folder a source."""
+        return self.home / "landing"
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The one writer's DuckDB file; readers never open it."""
+        return self.home / "warehouse" / "warehouse.duckdb"
+
+    @property
+    def marts_dir(self) -> Path:
+        """Published DuckDB files: ``marts-<version>.duckdb`` and the stable ``marts.duckdb``."""
+        return self.home / "marts"
+
+    @property
+    def status_dir(self) -> Path:
+        """``status.json`` and ``status.duckdb``."""
+        return self.home / "status"
+
+    @property
+    def logs_dir(self) -> Path:
+        """One log a supervised process."""
+        return self.home / "logs"
+
+    @property
+    def secrets_path(self) -> Path:
+        """Generated passwords, mode 0600."""
+        return self.home / "secrets.json"
+
+    @property
+    def contracts_dir(self) -> Path:
+        """ODCS contract files."""
+        return self.project_dir / "contracts"
+
+    @property
+    def sources_dir(self) -> Path:
+        """One YAML file a source system."""
+        return self.project_dir / "sources"
+
+    @property
+    def dbt_dir(self) -> Path:
+        """The dbt project."""
+        return self.project_dir / "dbt_project"
+
+    @property
+    def expectations_dir(self) -> Path:
+        """GX suites, generated and hand-written."""
+        return self.project_dir / "expectations"
+
+    @property
+    def dags_dir(self) -> Path:
+        """Airflow's DAG files."""
+        return self.project_dir / "dags"
+
+    @property
+    def plugins_dir(self) -> Path:
+        """Airflow's plugins folder, which also holds this package."""
+        return self.project_dir / "plugins"
+
+
+@functools.cache
+def get_settings() -> Settings:
+    """The process's settings. Tests build ``Settings(...)`` themselves instead."""
+    return Settings()

@@ -1,0 +1,27 @@
+"""Sources: one YAML file a source system, saying how it is reached, what is read and how it maps to the contracts.
+
+In: ``sources/*.yaml``. Out: :class:`SourceConfig` objects through :func:`load_sources`.
+"""
+
+from backoffice.sources.load import load_source, load_sources
+from backoffice.sources.model import (
+    CanonicalMapping,
+    CodeMap,
+    FileDialect,
+    FilesConnection,
+    PostgresConnection,
+    ReadTable,
+    SourceConfig,
+)
+
+__all__ = [
+    "CanonicalMapping",
+    "CodeMap",
+    "FileDialect",
+    "FilesConnection",
+    "PostgresConnection",
+    "ReadTable",
+    "SourceConfig",
+    "load_source",
+    "load_sources",
+]

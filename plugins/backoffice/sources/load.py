@@ -1,0 +1,78 @@
+"""Reading source files, with errors that name file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError as PydanticError
+
+from backoffice.errors import MappingError
+from backoffice.sources.model import SourceConfig
+
+
+def load_source(path: Path) -> SourceConfig:
+    """Read one source file.
+
+    Raises:
+        MappingError: not YAML, or a key is missing, unknown or of the wrong type; names the line.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise MappingError(f"not valid YAML: {error}", where=str(path), next_step="mend the syntax") from error
+    try:
+        config = SourceConfig.model_validate(data)
+    except PydanticError as error:
+        raise _readable(path, node, error) from error
+    if path.stem != config.source:
+        raise MappingError(
+            f"the file is named {path.stem} but says source: {config.source}",
+            where=str(path),
+            rule="a source file carries its source's name",
+            next_step=f"rename it to {config.source}.yaml",
+        )
+    return config
+
+
+def load_sources(folder: Path) -> dict[str, SourceConfig]:
+    """Every ``*.yaml`` directly in the folder, by source name."""
+    sources = [load_source(path) for path in sorted(folder.glob("*.yaml"))]
+    relations: dict[str, str] = {}
+    for config in sources:
+        other = relations.setdefault(config.source_relation, config.source)
+        if other != config.source:
+            raise MappingError(
+                f"{other} and {config.source} both use source_relation {config.source_relation}",
+                where=str(folder),
+                rule="source_relation tells sources apart in every mart",
+                next_step="give each file its own",
+            )
+    return {config.source: config for config in sources}
+
+
+def _readable(path: Path, node: yaml.Node | None, error: PydanticError) -> MappingError:
+    first = error.errors()[0]
+    keys = [str(part) for part in first["loc"] if part not in ("postgres", "files")]
+    line = _line_of(node, keys)
+    others = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return MappingError(
+        f"{'.'.join(keys) or 'the file'}: {first['msg']}{others}",
+        where=f"{path}:{line}",
+        rule="the shape of a source file is described in docs/sources.md",
+        next_step="mend the key and run `backoffice contracts build`",
+    )
+
+
+def _line_of(node: yaml.Node | None, keys: list[str]) -> int:
+    line = 1
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        found = next(((k, v) for k, v in node.value if k.value == key), None)
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line

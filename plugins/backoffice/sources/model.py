@@ -1,0 +1,137 @@
+"""The shape of a source's YAML file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PostgresConnection(_Strict):
+    """A PostgreSQL database collected by logical replication."""
+
+    kind: Literal["postgres"]
+    database: str = Field("", description="Database of the embedded source cluster.")
+    url_env: str = Field("", description="Variable holding the URL of an external server; wins over `database`.")
+    publication: str = Field("", description="Defaults to backoffice_<source>.")
+    slot: str = Field("", description="Defaults to backoffice_<source>.")
+
+
+class FilesConnection(_Strict):
+    """Delimited files dropped into a watched folder."""
+
+    kind: Literal["files"]
+    folder: str = Field(description="Watched folder; relative to the platform's home.")
+
+
+class FileDialect(_Strict):
+    """Layout of a delimited file. Nothing of it is ever guessed."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    encoding: str = "utf-8"
+    header: bool = True
+    null: str = ""
+
+
+class ReadTable(_Strict):
+    """One table or file set that is read, with the columns we rely on."""
+
+    table: str = Field("", description="postgres: schema.table")
+    pattern: str = Field("", description="files: glob inside the folder, e.g. Employee_*.csv")
+    columns: dict[str, str] = Field(
+        description="Column → DuckDB type, in file order for files. Files land as text; the type is for the mapping."
+    )
+    primary_key: tuple[str, ...] = Field(description="The source's own key.")
+    full: bool = Field(False, description="files: each file is the whole table, absent keys were deleted.")
+    dialect: FileDialect = FileDialect()
+
+    @model_validator(mode="after")
+    def _key_is_read(self) -> ReadTable:
+        missing = [name for name in self.primary_key if name not in self.columns]
+        if missing or not self.primary_key:
+            raise ValueError(f"primary_key {missing or '(empty)'} must name columns that are read")
+        return self
+
+
+class CodeMap(_Strict):
+    """A code list: unknown codes become ``UNMAPPED:<code>`` and fail the enum's rule, unless `else` is given."""
+
+    expr: str
+    values: dict[str, str]
+    otherwise: str | None = Field(None, alias="else")
+
+
+class CanonicalMapping(_Strict):
+    """How one canonical table is made from one driving source table.
+
+    Expressions are DuckDB SQL. The driving table has the alias given in ``from: <read> <alias>``. ``columns`` and
+    ``map`` see that row only and are judged at landing; ``derived`` may use ``join`` and window functions over current
+    rows and is computed in staging.
+    """
+
+    from_: str = Field(alias="from")
+    columns: dict[str, str] = Field(default_factory=dict)
+    map: dict[str, CodeMap] = Field(default_factory=dict)
+    join: tuple[str, ...] = ()
+    derived: dict[str, str] = Field(default_factory=dict)
+    accept: dict[str, str] = Field(
+        default_factory=dict, description="Required column this source cannot give → reason."
+    )
+    created_at: str = Field("", description="Expression of the creation instant in the source.")
+    updated_at: str = Field("", description="Expression of the last change in the source.")
+
+    @property
+    def driver(self) -> str:
+        """Name of the driving read."""
+        return self.from_.split()[0]
+
+    @property
+    def alias(self) -> str:
+        """Alias of the driving row in expressions."""
+        return self.from_.split()[-1]
+
+
+class Defaults(_Strict):
+    """Values used by expressions: ``local(x)`` reads x in this time zone."""
+
+    timezone: str = "UTC"
+
+
+class SourceConfig(_Strict):
+    """A source system."""
+
+    apiVersion: Literal["backoffice/v1"]
+    source: Name
+    source_relation: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    description: str
+    connection: Annotated[PostgresConnection | FilesConnection, Field(discriminator="kind")]
+    defaults: Defaults = Defaults()
+    freshness_minutes: int = Field(15, gt=0, description="Older than this the source is reported late.")
+    reads: dict[Name, ReadTable]
+    tables: dict[str, CanonicalMapping] = Field(description="<contract>/<table> → mapping")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SourceConfig:
+        for key, mapping in self.tables.items():
+            if key.count("/") != 1:
+                raise ValueError(f"tables.{key}: a key is <contract>/<table>")
+            if mapping.driver not in self.reads:
+                raise ValueError(f"tables.{key}.from: {mapping.driver} is not under reads")
+        for name, read in self.reads.items():
+            field = "table" if self.connection.kind == "postgres" else "pattern"
+            if not getattr(read, field):
+                raise ValueError(f"reads.{name}: a {self.connection.kind} source needs `{field}`")
+        return self
+
+    @property
+    def dag_id(self) -> str:
+        """Its DAG in Airflow."""
+        return f"collect_{self.source}"

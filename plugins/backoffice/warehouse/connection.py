@@ -1,0 +1,49 @@
+"""Opening the warehouse: the only place that decides DuckDB's configuration for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from backoffice.errors import WarehouseError
+from backoffice.settings import Settings
+
+
+def warehouse_config(settings: Settings) -> dict[str, str]:
+    """Options of every connection to the warehouse in this process.
+
+    DuckDB refuses a second connection with other options in one process, and dbt-duckdb keeps its own open.
+    """
+    return {"threads": str(settings.duckdb_threads), "memory_limit": settings.duckdb_memory}
+
+
+@contextmanager
+def open_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-write connection in UTC; the caller holds the lease.
+
+    Raises:
+        WarehouseError: another process has the file open.
+    """
+    path = settings.warehouse_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path, warehouse_config(settings))
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(path: Path, config: dict[str, str]) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(str(path), config=dict(config))
+    except duckdb.IOException as error:
+        raise WarehouseError(
+            f"the warehouse cannot be opened: {error}",
+            where=str(path),
+            rule="one writer at a time, and readers never open the warehouse",
+            next_step="close the other program, or read the published marts instead (`backoffice status` says where)",
+        ) from error

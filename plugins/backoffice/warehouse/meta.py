@@ -1,0 +1,140 @@
+"""The warehouse's memory of itself, schema ``meta``: what was loaded, judged, waits, was touched and was published."""
+
+from __future__ import annotations
+
+import duckdb
+
+DDL = """
+CREATE SCHEMA IF NOT EXISTS meta;
+CREATE SCHEMA IF NOT EXISTS raw;
+
+-- one row per build from load to publish; the newest with published_at is what readers see
+CREATE TABLE IF NOT EXISTS meta.generation (
+    generation BIGINT PRIMARY KEY,
+    as_of TIMESTAMPTZ NOT NULL,
+    started_at TIMESTAMPTZ NOT NULL,
+    is_full BOOLEAN NOT NULL,
+    holder VARCHAR NOT NULL,
+    built_at TIMESTAMPTZ,
+    audited_at TIMESTAMPTZ,
+    audit_passed BOOLEAN,
+    published_at TIMESTAMPTZ,
+    version VARCHAR
+);
+
+-- one row per landed batch that was loaded; max(batch_seq) per source is the watermark
+CREATE TABLE IF NOT EXISTS meta.batch (
+    source VARCHAR NOT NULL,
+    batch_seq BIGINT NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    event_at_min TIMESTAMPTZ,
+    event_at_max TIMESTAMPTZ,
+    landed_at TIMESTAMPTZ NOT NULL,
+    generation BIGINT NOT NULL,
+    loaded_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (source, batch_seq)
+);
+
+-- rows of each source table in each batch, as the manifest counts them
+CREATE TABLE IF NOT EXISTS meta.batch_table (
+    source VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    landed_rows BIGINT NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- one row per broken rule of a landed row, copied from the landed verdict batches
+CREATE TABLE IF NOT EXISTS meta.verdict (
+    verdict_batch_id VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    row_no BIGINT NOT NULL,
+    gate VARCHAR NOT NULL,
+    suite VARCHAR NOT NULL,
+    suite_version VARCHAR NOT NULL,
+    rule VARCHAR NOT NULL,
+    column_name VARCHAR,
+    value VARCHAR,
+    row_json VARCHAR NOT NULL,
+    judged_at TIMESTAMPTZ NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- identities of the rows kept out by a verdict
+CREATE TABLE IF NOT EXISTS meta.quarantined (
+    batch_id VARCHAR NOT NULL,
+    row_no BIGINT NOT NULL,
+    generation BIGINT NOT NULL,
+    PRIMARY KEY (batch_id, row_no)
+);
+
+-- accepted rows whose required parent has not arrived; kept by the base models
+CREATE TABLE IF NOT EXISTS meta.waiting (
+    entity VARCHAR NOT NULL,
+    source_relation VARCHAR NOT NULL,
+    native_key VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    row_no BIGINT NOT NULL,
+    waits_for VARCHAR NOT NULL,
+    since_generation BIGINT NOT NULL
+);
+
+-- keys a model must rebuild, recorded until the generation that touched them is published
+CREATE TABLE IF NOT EXISTS meta.touched (
+    model VARCHAR NOT NULL,
+    key VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- row keys deleted from published models: what the difference publication must delete
+CREATE TABLE IF NOT EXISTS meta.removed_row (
+    model VARCHAR NOT NULL,
+    row_key VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- what the audit checked
+CREATE TABLE IF NOT EXISTS meta.audit_result (
+    generation BIGINT NOT NULL,
+    check_name VARCHAR NOT NULL,
+    passed BOOLEAN NOT NULL,
+    failures BIGINT NOT NULL,
+    detail VARCHAR,
+    checked_at TIMESTAMPTZ NOT NULL
+);
+
+-- seconds each step of a generation took
+CREATE TABLE IF NOT EXISTS meta.step_time (
+    generation BIGINT NOT NULL,
+    step VARCHAR NOT NULL,
+    started_at TIMESTAMPTZ NOT NULL,
+    seconds DOUBLE NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS meta.project (
+    fingerprint VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+"""
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create what is missing of the schema."""
+    connection.execute(DDL)
+
+
+def published_generation(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest generation readers see; 0 before the first publication."""
+    row = connection.execute(
+        "SELECT coalesce(max(generation), 0) FROM meta.generation WHERE published_at IS NOT NULL"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def current_generation(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest generation begun; 0 before the first load."""
+    row = connection.execute("SELECT coalesce(max(generation), 0) FROM meta.generation").fetchone()
+    return int(row[0]) if row else 0
