@@ -1,0 +1,137 @@
+"""Reading contract files: ODCS v3.1, checked by the standard's own model and then by the platform's rules."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty
+from pydantic import ValidationError as PydanticError
+
+from backoffice.contracts.model import Column, Contracts, ForeignKey, LoadPattern, Severity, Table
+from backoffice.errors import ContractError
+
+_PATTERNS: tuple[LoadPattern, ...] = ("state", "event", "ledger", "eff")
+
+
+def load_contracts(folder: Path) -> Contracts:
+    """Read every ``*.odcs.yaml`` of a folder.
+
+    Raises:
+        ContractError: a file is not ODCS, or a table breaks a rule of the platform; names file, table and column.
+    """
+    tables: dict[str, Table] = {}
+    for path in sorted(folder.glob("*.odcs.yaml")):
+        for table in _read(path):
+            if table.name in tables:
+                raise ContractError(
+                    f"table {table.name} is also in contract {tables[table.name].contract}",
+                    where=str(path),
+                    rule="a table belongs to one contract",
+                    next_step="rename or remove one of the two",
+                )
+            tables[table.name] = table
+    if not tables:
+        raise ContractError("no contract files", where=str(folder), next_step="add <contract>.odcs.yaml files")
+    _check_references(tables)
+    return Contracts(list(tables.values()))
+
+
+def _read(path: Path) -> list[Table]:
+    try:
+        contract = OpenDataContractStandard.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, PydanticError) as error:
+        raise ContractError(
+            f"not a data contract: {error}", where=str(path), rule="Open Data Contract Standard v3.1"
+        ) from error
+    if not contract.name or not contract.version or f"{contract.name}.odcs.yaml" != path.name:
+        raise ContractError(
+            f"name {contract.name!r} and version {contract.version!r} must be given, and name the file",
+            where=str(path),
+        )
+    return [_table(path, contract.name, contract.version, schema) for schema in contract.schema_ or []]
+
+
+def _table(path: Path, contract: str, version: str, schema: SchemaObject) -> Table:
+    where = f"{path} table {schema.name}"
+    pattern = _custom(schema, "loadPattern")
+    if pattern not in _PATTERNS:
+        raise ContractError(f"loadPattern {pattern!r} is not one of {', '.join(_PATTERNS)}", where=where)
+    columns = tuple(_column(where, item) for item in schema.properties or [])
+    table = Table(contract, version, schema.name or "", schema.dataGranularityDescription or "", pattern, columns)
+    if not table.name or not table.primary_key or not table.grain:
+        raise ContractError("a table needs a name, a primary key and a dataGranularityDescription", where=where)
+    for column in columns:
+        if column.currency_column and not table.column(column.currency_column):
+            raise ContractError(
+                f"column {column.name}: its currency column {column.currency_column} does not exist",
+                where=where,
+                rule="money stands with its currency beside it",
+            )
+    return table
+
+
+def _column(where: str, item: SchemaProperty) -> Column:
+    if not item.name or not item.physicalType or not item.description:
+        raise ContractError(f"column {item.name!r} needs a name, physicalType and description", where=where)
+    options: dict[str, Any] = item.logicalTypeOptions or {}
+    values, severity = _enum(item.quality or [])
+    return Column(
+        name=item.name,
+        physical_type=item.physicalType,
+        description=item.description,
+        required=bool(item.required or item.primaryKey),
+        primary_key=bool(item.primaryKey),
+        unique=bool(item.unique),
+        enum=values,
+        enum_severity=severity,
+        pattern=options.get("pattern"),
+        minimum=_decimal(options.get("minimum")),
+        maximum=_decimal(options.get("maximum")),
+        exclusive_minimum=_decimal(options.get("exclusiveMinimum")),
+        foreign_key=_foreign_key(where, item),
+        tags=tuple(item.tags or ()),
+        currency_column=_custom(item, "currencyColumn"),
+    )
+
+
+def _enum(rules: list[DataQuality]) -> tuple[tuple[str, ...], Severity]:
+    for rule in rules:
+        if rule.metric == "invalidValues":
+            values = tuple(str(value) for value in (rule.arguments or {}).get("validValues", ()))
+            return values, "warning" if rule.severity == "warning" else "error"
+    return (), "error"
+
+
+def _foreign_key(where: str, item: SchemaProperty) -> ForeignKey | None:
+    for relation in item.relationships or []:
+        table, dot, column = str(relation.to).partition(".")
+        if not dot:
+            raise ContractError(f"column {item.name}: relationship {relation.to!r} is not table.column", where=where)
+        return ForeignKey(table, column)
+    return None
+
+
+def _custom(item: SchemaObject | SchemaProperty, name: str) -> Any:
+    for custom in item.customProperties or []:
+        if custom.property == name:
+            return custom.value
+    return None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def _check_references(tables: dict[str, Table]) -> None:
+    """A reference into a table that has a contract must name its key; tables without a contract come later."""
+    for table in tables.values():
+        for column in table.columns:
+            target = tables.get(column.foreign_key.table) if column.foreign_key else None
+            if target and column.foreign_key and not target.column(column.foreign_key.column):
+                raise ContractError(
+                    f"{table.name}.{column.name} refers to {target.name}.{column.foreign_key.column}, which is missing",
+                    where=f"contract {table.contract}",
+                )
