@@ -1,0 +1,101 @@
+"""Fixtures every room's tests share: settings in a temporary home, and one real PostgreSQL a test session."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from backoffice.ops.postgres_home import shared_dir
+from backoffice.ops.postgres_server import EmbeddedPostgres
+from backoffice.settings import Settings
+
+
+class PostgresForTests:
+    """A PostgreSQL with logical replication; each test takes a database of its own."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self.port = server.port
+        self.url = server.url
+
+    def create_database(self) -> str:
+        """A fresh database; it goes with the server, unless it is dropped before."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._execute(f"CREATE DATABASE {name}")
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database with its replication slots and whoever is connected."""
+        active = (
+            "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE database = %s AND active"
+        )
+        self._execute(active, name)
+        self._execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _execute(self, statement: str, *values: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement, values or None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Gives a port nobody listens on."""
+    return _free_port
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings of a new home, whatever the environment says; the checkout's contracts, sources and dags."""
+    for name in [name for name in os.environ if name.startswith("BACKOFFICE_")]:
+        monkeypatch.delenv(name)
+    made = Settings(
+        home=tmp_path / "home", source_port=_free_port(), platform_port=_free_port(), airflow_port=_free_port()
+    )
+    yield made
+    shutil.rmtree(shared_dir(made.home), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[PostgresForTests]:
+    """One server for all tests of this session (of this worker, under xdist); wal_level is logical."""
+    options = {
+        "wal_level": "logical",
+        "max_replication_slots": "100",
+        "max_wal_senders": "100",
+        "shared_buffers": "32MB",
+        "fsync": "off",
+    }
+    with tempfile.TemporaryDirectory(prefix="backoffice-test-") as folder:
+        Path(folder).chmod(0o755)  # as root the server is another user
+        data = Path(folder) / "postgres" / "source"
+        server = EmbeddedPostgres("source", data, _free_port(), "test", os_user="nobody", options=options)
+        try:
+            server.start()
+            yield PostgresForTests(server)
+        finally:
+            server.stop()
+            shutil.rmtree(shared_dir(data), ignore_errors=True)
+
+
+@pytest.fixture
+def pg_database(pg_server: PostgresForTests) -> Iterator[str]:
+    """Name of a fresh database in ``pg_server``, dropped with its slots after the test."""
+    name = pg_server.create_database()
+    yield name
+    with contextlib.suppress(psycopg.errors.InvalidCatalogName):
+        pg_server.drop_database(name)
