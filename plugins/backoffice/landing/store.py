@@ -1,4 +1,4 @@
-"""What landing needs of a storage. A local folder implements it; an object store can (put-if-absent for the manifest)."""
+"""What landing needs of a storage. A local folder implements it; an object store can, with put-if-absent."""
 
 from __future__ import annotations
 

@@ -50,6 +50,10 @@ class MappedTable:
         """Canonical column → expression over current rows of several tables."""
         return {name: self._local(text) for name, text in self.mapping.derived.items()}
 
+    def instant(self, expression: str) -> str:
+        """An optional expression as an instant; NULL when the mapping gives none or the row's value is unusable."""
+        return f"try(cast({self._local(expression)} as timestamptz))" if expression else "cast(null as timestamptz)"
+
     def _local(self, expression: str) -> str:
         return _LOCAL.sub(f"timezone('{self.config.defaults.timezone}', ", expression)
 
@@ -83,7 +87,8 @@ def row_select(mapped: MappedTable, relation: str) -> str:
     """SELECT of the per-row mapping over a raw relation.
 
     Columns: the envelope of :data:`PASSED_THROUGH`, ``_batch_seq``, ``_generation``, ``_cast_error`` (JSON of the first
-    value that does not fit its type, else NULL) and each mapped canonical column in its contract's type.
+    value that does not fit its type, else NULL), ``created_at_source``, ``updated_at_source`` and each mapped canonical
+    column in its contract's type.
     """
     expressions = mapped.row_expressions()
     typed = _typed_columns(mapped)
@@ -94,19 +99,48 @@ def row_select(mapped: MappedTable, relation: str) -> str:
     return f"""select
         {passed},
         {errors} as _cast_error,
+        created_at_source,
+        updated_at_source,
         {outputs}
     from (
         select
             {passed},
             _unreadable,
+            {mapped.instant(mapped.mapping.created_at)} as created_at_source,
+            {mapped.instant(mapped.mapping.updated_at)} as updated_at_source,
             {tries}
         from (
             select
                 {passed},
                 {typed}
             from {relation}
+            where _op <> 't'
         ) as {mapped.mapping.alias}
     ) as tried"""
+
+
+def current_rows(config: SourceConfig, read_name: str, relation: str, kept: str) -> str:
+    """SELECT of the newest version of each row of a read, in declared types, deleted rows left out.
+
+    Args:
+        config: the source.
+        read_name: name under ``reads``.
+        relation: the raw relation.
+        kept: condition on the raw row's alias ``r`` that keeps it, such as "not quarantined".
+    """
+    read = config.reads[read_name]
+    if config.connection.kind == "files":
+        columns = ", ".join(f'try_cast(r."{name}" as {kind}) as "{name}"' for name, kind in read.columns.items())
+    else:
+        columns = ", ".join(f'r."{name}"' for name in read.columns)
+    keys = ", ".join(f'r."{name}"' for name in read.primary_key)
+    return f"""select * from (
+        select {columns}, r._batch_id, r._row_no, r._op
+        from {relation} as r
+        where r._op <> 't' and {kept}
+        qualify row_number() over (partition by {keys} order by r._batch_seq desc, r._row_no desc) = 1
+    ) as newest
+    where _op <> 'd'"""
 
 
 def _typed_columns(mapped: MappedTable) -> str:

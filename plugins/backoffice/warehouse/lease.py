@@ -1,7 +1,8 @@
 """One writer: a lease held from load to publish, and a file lock held by whoever works at this instant.
 
-The steps of a refresh run in different processes. Each takes the file lock while it works; between them the lease file
-says whose the warehouse is, until it expires. A killed holder's file lock is released by the kernel and its lease by time.
+The steps of a refresh run in different processes. Each takes the file lock while it works; between them the lease
+file says whose the warehouse is, until it expires. A killed holder's file lock is released by the kernel, its lease by
+time.
 """
 
 from __future__ import annotations

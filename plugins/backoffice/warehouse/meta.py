@@ -45,7 +45,28 @@ CREATE TABLE IF NOT EXISTS meta.batch_table (
     generation BIGINT NOT NULL
 );
 
--- one row per broken rule of a landed row, copied from the landed verdict batches
+-- batches of verdicts that were copied from landing into the three tables below
+CREATE TABLE IF NOT EXISTS meta.verdict_batch (
+    batch_seq BIGINT PRIMARY KEY,
+    batch_id VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- rows judged and rows that failed, by suite and read, in each batch of verdicts
+CREATE TABLE IF NOT EXISTS meta.judged (
+    verdict_batch_id VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    gate VARCHAR NOT NULL,
+    suite VARCHAR NOT NULL,
+    suite_version VARCHAR NOT NULL,
+    judged_rows BIGINT NOT NULL,
+    failed_rows BIGINT NOT NULL,
+    judged_at TIMESTAMPTZ NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- one row per broken rule of a landed row; a rule of severity 'warning' keeps no row out
 CREATE TABLE IF NOT EXISTS meta.verdict (
     verdict_batch_id VARCHAR NOT NULL,
     source VARCHAR NOT NULL,
@@ -56,6 +77,7 @@ CREATE TABLE IF NOT EXISTS meta.verdict (
     suite VARCHAR NOT NULL,
     suite_version VARCHAR NOT NULL,
     rule VARCHAR NOT NULL,
+    severity VARCHAR NOT NULL,
     column_name VARCHAR,
     value VARCHAR,
     row_json VARCHAR NOT NULL,
@@ -114,6 +136,15 @@ CREATE TABLE IF NOT EXISTS meta.step_time (
     seconds DOUBLE NOT NULL
 );
 
+-- source tables that are read, rewritten from sources/ at each load
+CREATE TABLE IF NOT EXISTS meta.source_table (
+    source VARCHAR NOT NULL,
+    source_relation VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    freshness_minutes INTEGER NOT NULL
+);
+
+-- the dbt project the warehouse was last built with: another one means a full build
 CREATE TABLE IF NOT EXISTS meta.project (
     fingerprint VARCHAR NOT NULL,
     generation BIGINT NOT NULL

@@ -1,0 +1,129 @@
+"""Base: what is true of an entity now, over all sources, and the rows that still wait for their parent."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from backoffice.contracts import Column, Contracts, Table
+from backoffice.sources.mapping import MappedTable
+from backoffice.warehouse.generate.common import (
+    CANONICAL_ENVELOPE,
+    business_columns,
+    header,
+    key_description,
+    native_key,
+    to_yaml,
+)
+from backoffice.warehouse.generate.rules import Rule, optional_references, row_rules
+from backoffice.warehouse.generate.staging import staging_name
+
+
+def base_files(contracts: Contracts, mapped: list[MappedTable]) -> dict[Path, str]:
+    """SQL and YAML of every canonical table's base models, by path below the dbt project."""
+    files: dict[Path, str] = {}
+    for table in contracts:
+        own = [item for item in mapped if item.table.name == table.name]
+        folder = Path("models/base") / table.contract.replace(".", "_")
+        origin = f"contracts/{table.contract}.odcs.yaml and sources/"
+        files[folder / f"base_{table.name}__versions.sql"] = header("--", origin) + versions_sql(table, own)
+        files[folder / f"base_{table.name}.sql"] = header("--", origin) + base_sql(table, own, mapped)
+        files[folder / f"base_{table.name}.yml"] = to_yaml(_yaml(table, own, mapped), origin)
+    return files
+
+
+def versions_sql(table: Table, own: list[MappedTable]) -> str:
+    """All accepted versions over all sources; an unmapped table is empty and typed, so that marts still build."""
+    config = "{{ config(materialized='view', schema='base') }}\n\n"
+    if own:
+        unions = "\nunion all by name\n".join(f"select * from {{{{ ref('{staging_name(item)}') }}}}" for item in own)
+        return f"{config}{unions}\n"
+    columns = {"source_relation": "VARCHAR", table.key_column: "VARCHAR"}
+    columns |= {column.name: column.physical_type for column in table.columns}
+    columns |= {name: kind for name, (kind, _) in CANONICAL_ENVELOPE.items()}
+    empty = ",\n    ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
+    return f"{config}select\n    {empty}\nwhere false\n"
+
+
+def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> str:
+    """The base model: newest accepted version of each key, parents first."""
+    parents = required_parents(table, mapped)
+    derived = sorted(item.config.source_relation for item in own if item.is_derived)
+    arguments = f"'{table.name}', '{table.key_column}', {parents}, {derived}"
+    refs = "".join(f"-- depends_on: {{{{ ref('base_{parent['table']}') }}}}\n" for parent in parents)
+    hook = f', post_hook="{{{{ keep_waiting({arguments}) }}}}"' if parents else ""
+    columns = business_columns(table)
+    return f"""{refs}{{{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='{table.key_column}',
+    on_schema_change='fail'{hook}
+) }}}}
+
+{{{{ newest_accepted({arguments}, {columns}) }}}}
+"""
+
+
+def required_parents(table: Table, mapped: list[MappedTable]) -> list[dict[str, Any]]:
+    """Required references to other tables, each with the sources that map both sides.
+
+    A source that does not map the parent cannot be asked for it; a table does not wait for itself.
+    """
+    parents = []
+    for column in table.columns:
+        if not (column.required and column.foreign_key) or column.foreign_key.table == table.name:
+            continue
+        relations = _relations(mapped, table.name) & _relations(mapped, column.foreign_key.table)
+        if relations:
+            parents.append({"table": column.foreign_key.table, "column": column.name, "relations": sorted(relations)})
+    return parents
+
+
+def _relations(mapped: list[MappedTable], table: str) -> set[str]:
+    return {item.config.source_relation for item in mapped if item.table.name == table}
+
+
+def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> dict[str, Any]:
+    columns = [
+        {"name": "source_relation", "description": "Source instance the row came from."},
+        {"name": table.key_column, "description": key_description(table)},
+        *(_column(column) for column in table.columns),
+        *({"name": n, "data_type": kind, "description": text} for n, (kind, text) in CANONICAL_ENVELOPE.items()),
+    ]
+    tests: list[dict[str, Any]] = [{"contract_holds": {"arguments": _arguments(table, row_rules(table, own))}}]
+    if warnings := optional_references(table, mapped):
+        tests.append(
+            {
+                "contract_holds": {
+                    "name": f"base_{table.name}_optional_references",
+                    "arguments": _arguments(table, warnings),
+                    "config": {"severity": "warn"},
+                }
+            }
+        )
+    grain = table.grain.removeprefix("one row per ")
+    return {
+        "version": 2,
+        "models": [
+            {
+                "name": f"base_{table.name}",
+                "description": f"Newest accepted state of each {grain}, deleted ones kept. Key {native_key(table)}.",
+                "data_tests": tests,
+                "columns": columns,
+            },
+            {
+                "name": f"base_{table.name}__versions",
+                "description": f"Every accepted version of each {grain}, over all sources.",
+                "columns": columns,
+            },
+        ],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {"name": column.name, "data_type": column.physical_type, "description": column.description}
+
+
+def _arguments(table: Table, rules: list[Rule]) -> dict[str, Any]:
+    models = sorted({name for rule in rules for name in re.findall(r"<<(\w+)>>", rule.breaks)})
+    named = [{"name": rule.name, "breaks": rule.breaks} for rule in rules]
+    return {"key": table.key_column, "rules": named, "models": models}

@@ -1,0 +1,89 @@
+"""A contract's rules as SQL conditions on a base row that breaks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backoffice.contracts import Column, Table
+from backoffice.sources.mapping import MappedTable
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``breaks`` is true for a row ``t`` of the model that breaks the rule; ``<<base_x>>`` stands for that model.
+
+    dbt renders Jinja in top-level test arguments only, so the test macro puts the relations in.
+    """
+
+    name: str
+    breaks: str
+
+
+def row_rules(table: Table, own: list[MappedTable]) -> list[Rule]:
+    """Rules whose break stops publication. Deleted rows are not judged."""
+    rules: list[Rule] = []
+    for column in table.columns:
+        rules += _required(table, column, own) + _values(table, column) + _unique(table, column)
+    return rules
+
+
+def optional_references(table: Table, mapped: list[MappedTable]) -> list[Rule]:
+    """References that may be empty but, when given, should exist: reported, never blocking."""
+    rules = []
+    for column in table.columns:
+        reference = column.foreign_key
+        if reference is None or column.required:
+            continue
+        both = _relations(mapped, table.name) & _relations(mapped, reference.table)
+        if both:
+            missing = (
+                f"not exists (select 1 from <<base_{reference.table}>> as p "
+                f"where p.{reference.table}_key = md5(t.source_relation || '|' || t.{column.name}))"
+            )
+            condition = f"t.{column.name} is not null and t.source_relation in ({_list(both)}) and {missing}"
+            rules.append(Rule(f"{table.name}.{column.name}.reference", condition))
+    return rules
+
+
+def _required(table: Table, column: Column, own: list[MappedTable]) -> list[Rule]:
+    if not column.required:
+        return []
+    accepted = {item.config.source_relation for item in own if column.name in item.mapping.accept}
+    excused = f" and t.source_relation not in ({_list(accepted)})" if accepted else ""
+    return [Rule(f"{table.name}.{column.name}.required", f"t.{column.name} is null{excused}")]
+
+
+def _values(table: Table, column: Column) -> list[Rule]:
+    name, value = f"{table.name}.{column.name}", f"t.{column.name}"
+    rules = []
+    if column.enum and column.enum_severity == "error":
+        rules.append(Rule(f"{name}.enum", f"{value} not in ({_list(column.enum)})"))
+    if column.pattern:
+        rules.append(Rule(f"{name}.pattern", f"not regexp_matches({value}, '{column.pattern}')"))
+    if column.minimum is not None:
+        rules.append(Rule(f"{name}.minimum", f"{value} < {column.minimum}"))
+    if column.exclusive_minimum is not None:
+        rules.append(Rule(f"{name}.minimum", f"{value} <= {column.exclusive_minimum}"))
+    if column.maximum is not None:
+        rules.append(Rule(f"{name}.maximum", f"{value} > {column.maximum}"))
+    return rules
+
+
+def _unique(table: Table, column: Column) -> list[Rule]:
+    if not column.unique or column.primary_key:
+        return []
+    other = (
+        f"exists (select 1 from <<base_{table.name}>> as o where o.{column.name} = t.{column.name} "
+        f"and o.source_relation = t.source_relation and not o.is_deleted "
+        f"and o.{table.key_column} <> t.{table.key_column})"
+    )
+    return [Rule(f"{table.name}.{column.name}.unique", other)]
+
+
+def _relations(mapped: list[MappedTable], table: str) -> set[str]:
+    return {item.config.source_relation for item in mapped if item.table.name == table}
+
+
+def _list(values: set[str] | tuple[str, ...]) -> str:
+    ordered = sorted(values) if isinstance(values, set) else values
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in ordered)

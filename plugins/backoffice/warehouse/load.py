@@ -1,0 +1,161 @@
+"""Load: landed batches after the watermark become raw rows of a new generation, in one transaction.
+
+What is loaded follows from landing alone, never from the event that woke us: a lost or doubled wake-up changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+import duckdb
+
+from backoffice.landing import BatchStore, Manifest
+from backoffice.sources import SourceConfig
+from backoffice.warehouse import meta
+from backoffice.warehouse.raw import create_raw_table, insert_batches
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What a load did. ``idle`` means nothing changed since the published generation: the other steps have no work."""
+
+    generation: int
+    batches: int
+    rows: int
+    is_full: bool
+    idle: bool
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection,
+    store: BatchStore,
+    sources: dict[str, SourceConfig],
+    *,
+    fingerprint: str,
+    holder: str,
+) -> LoadResult:
+    """Begin a generation with everything landed and not yet loaded.
+
+    Args:
+        connection: the warehouse; the caller holds the lease.
+        store: where batches landed.
+        sources: the configured sources; batches of others stay where they are.
+        fingerprint: of the dbt project; another than the last built one asks for a full build.
+        holder: who builds, for the record.
+    """
+    meta.create(connection)
+    _prepare(connection, sources)
+    fresh = {name: list(store.batches(name, _watermark(connection, name))) for name in sources}
+    batches = [manifest for manifests in fresh.values() for manifest in manifests]
+    current, published = meta.current_generation(connection), meta.published_generation(connection)
+    is_full = published == 0 or _project_changed(connection, fingerprint)
+    if not batches and not is_full and current == published and not _new_day(connection, published):
+        return LoadResult(published, 0, 0, is_full=False, idle=True)
+    generation = current + 1
+    with transaction(connection):
+        _begin(connection, generation, is_full, holder)
+        for name, manifests in fresh.items():
+            _load_source(connection, store, sources[name], manifests, generation)
+    return LoadResult(generation, len(batches), sum(m.rows for m in batches), is_full=is_full, idle=False)
+
+
+class transaction:
+    """BEGIN … COMMIT around a block, ROLLBACK when it raises."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._connection.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConfig]) -> None:
+    wanted = sorted(
+        (name, config.source_relation, read, config.freshness_minutes)
+        for name, config in sources.items()
+        for read in config.reads
+    )
+    query = "SELECT source, source_relation, table_name, freshness_minutes FROM meta.source_table ORDER BY ALL"
+    for config in sources.values():
+        for read in config.reads:
+            create_raw_table(connection, config, read)
+    if connection.execute(query).fetchall() == wanted:
+        return
+    with transaction(connection):
+        connection.execute("DELETE FROM meta.source_table")
+        connection.executemany("INSERT INTO meta.source_table VALUES (?, ?, ?, ?)", wanted)
+
+
+def _watermark(connection: duckdb.DuckDBPyConnection, source: str) -> int:
+    row = connection.execute("SELECT coalesce(max(batch_seq), 0) FROM meta.batch WHERE source = ?", [source]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _project_changed(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
+    row = connection.execute("SELECT fingerprint FROM meta.project ORDER BY generation DESC LIMIT 1").fetchone()
+    return row is None or row[0] != fingerprint
+
+
+def _new_day(connection: duckdb.DuckDBPyConnection, published: int) -> bool:
+    row = connection.execute("SELECT as_of FROM meta.generation WHERE generation = ?", [published]).fetchone()
+    return row is not None and row[0].astimezone(UTC).date() < datetime.now(UTC).date()
+
+
+def _begin(connection: duckdb.DuckDBPyConnection, generation: int, is_full: bool, holder: str) -> None:
+    now = datetime.now(UTC)
+    connection.execute(
+        "INSERT INTO meta.generation (generation, as_of, started_at, is_full, holder) VALUES (?, ?, ?, ?, ?)",
+        [generation, now, now, is_full, holder],
+    )
+
+
+def _load_source(
+    connection: duckdb.DuckDBPyConnection,
+    store: BatchStore,
+    config: SourceConfig,
+    manifests: list[Manifest],
+    generation: int,
+) -> None:
+    for _, group in groupby(manifests, key=lambda m: m.seq if any(t.full for t in m.tables) else 0):
+        _insert_group(connection, store, config, list(group), generation)
+    _record(connection, manifests, generation)
+
+
+def _insert_group(
+    connection: duckdb.DuckDBPyConnection,
+    store: BatchStore,
+    config: SourceConfig,
+    manifests: list[Manifest],
+    generation: int,
+) -> None:
+    """Batches in a row without a full image go in together; a batch with a full image comes alone."""
+    files: dict[str, list[str]] = {}
+    images: set[str] = set()
+    for manifest in manifests:
+        for table in manifest.tables:
+            if table.name in config.reads:
+                files.setdefault(table.name, []).append(store.uri(manifest, table.name))
+                images |= {table.name} if table.full else set()
+    for read, paths in files.items():
+        image = manifests[0] if read in images else None
+        insert_batches(connection, config, read, paths, image=image, generation=generation)
+
+
+def _record(connection: duckdb.DuckDBPyConnection, manifests: Iterable[Manifest], generation: int) -> None:
+    now = datetime.now(UTC)
+    for m in manifests:
+        connection.execute(
+            "INSERT INTO meta.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [m.source, m.seq, m.batch_id, m.kind, m.event_at_min, m.event_at_max, m.landed_at, generation, now],
+        )
+        for table in m.tables:
+            connection.execute(
+                "INSERT INTO meta.batch_table VALUES (?, ?, ?, ?, ?)",
+                [m.source, m.batch_id, table.name, table.rows, generation],
+            )

@@ -1,0 +1,173 @@
+"""Raw tables: every landed version of every source row, in the types the source's YAML declares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from backoffice.errors import WarehouseError
+from backoffice.landing import ENVELOPE, Manifest
+from backoffice.sources import SourceConfig
+from backoffice.sources.mapping import raw_name
+
+BOOKKEEPING = {"_batch_seq": "BIGINT", "_derived": "BOOLEAN", "_generation": "BIGINT"}
+"""Added at loading: batch number, whether the row is a delete we concluded, and the build that loaded it."""
+
+
+def raw_columns(config: SourceConfig, read: str) -> dict[str, str]:
+    """The source's own columns and their types in the raw table: a file's columns stay text."""
+    columns = config.reads[read].columns
+    return dict.fromkeys(columns, "VARCHAR") if config.connection.kind == "files" else dict(columns)
+
+
+def create_raw_table(connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str) -> None:
+    """Create the table, or add columns that were added to the source's YAML."""
+    table = raw_name(config.source, read)
+    columns = raw_columns(config, read) | {n: kind for n, (kind, _, _) in ENVELOPE.items()} | BOOKKEEPING
+    listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    connection.execute(f"CREATE TABLE IF NOT EXISTS raw.{table} ({listed})")
+    present = {
+        str(name)
+        for (name,) in connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'raw' AND table_name = ?", [table]
+        ).fetchall()
+    }
+    for name in [name for name in columns if name not in present]:
+        connection.execute(f'ALTER TABLE raw.{table} ADD COLUMN "{name}" {columns[name]}')
+
+
+def insert_batches(
+    connection: duckdb.DuckDBPyConnection,
+    config: SourceConfig,
+    read: str,
+    files: Sequence[str],
+    *,
+    image: Manifest | None,
+    generation: int,
+) -> None:
+    """Insert the rows of Parquet files, in order; the caller holds a transaction.
+
+    Values the source did not resend are taken from the row's version before; a full image or a truncate deletes the
+    keys it no longer has. ``image`` is the batch whose rows are the whole table, if they are.
+
+    Raises:
+        WarehouseError: a declared column is not in the files.
+    """
+    target = f"raw.{raw_name(config.source, read)}"
+    _stage_incoming(connection, config, read, files, generation)
+    if _any(connection, "SELECT 1 FROM incoming WHERE len(_unchanged) > 0 LIMIT 1"):
+        _fill_unchanged(connection, config, read, target)
+    keys = list(config.reads[read].primary_key)
+    if image:
+        _delete_absent(connection, target, keys, image, generation)
+    connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
+    for position in connection.execute(
+        "SELECT _batch_seq, _row_no FROM incoming WHERE _op = 't' ORDER BY ALL"
+    ).fetchall():
+        _delete_truncated(connection, target, keys, position, generation)
+    connection.execute("DROP TABLE incoming")
+
+
+def _stage_incoming(
+    connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str, files: Sequence[str], generation: int
+) -> None:
+    listed = "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
+    source = f"read_parquet({listed}, union_by_name = true)"
+    columns = raw_columns(config, read)
+    present = {str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    if missing := [name for name in (*columns, *ENVELOPE) if name not in present]:
+        raise WarehouseError(
+            f"landed files of {config.source}.{read} have no column {', '.join(missing)}",
+            where=files[0],
+            rule="every column under reads: is collected",
+            next_step=f"correct sources/{config.source}.yaml, or run `backoffice resync {config.source} {read}`",
+        )
+    casts = [f'try_cast("{name}" AS {kind}) AS "{name}"' for name, kind in columns.items()]
+    misfits = " ".join(
+        f"WHEN \"{name}\" IS NOT NULL AND try_cast(\"{name}\" AS {kind}) IS NULL THEN cast(json_object('rule', 'type', "
+        f"'column', '{name}', 'value', cast(\"{name}\" AS VARCHAR), 'message', 'does not fit {kind}') AS VARCHAR)"
+        for name, kind in columns.items()
+    )
+    envelope = [name for name in ENVELOPE if name != "_defect"]
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE incoming AS
+        SELECT {", ".join(casts)}, {", ".join(envelope)},
+            coalesce(_defect, CASE {misfits} END) AS _defect,
+            cast(right(_batch_id, 10) AS BIGINT) AS _batch_seq, false AS _derived, {generation}::BIGINT AS _generation
+        FROM {source}"""
+    )
+
+
+def _fill_unchanged(connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str, target: str) -> None:
+    """PostgreSQL does not resend a large value an UPDATE left alone: carry it over from the version before."""
+    columns = raw_columns(config, read)
+    keys = ", ".join(f'"{name}"' for name in config.reads[read].primary_key)
+    window = f"OVER (PARTITION BY {keys} ORDER BY _batch_seq, _row_no ROWS UNBOUNDED PRECEDING)"
+    known = "(_unchanged IS NULL OR NOT list_contains(_unchanged, '{name}'))"
+    carried = ", ".join(
+        f'last_value(CASE WHEN {known.format(name=name)} THEN struct_pack(v := "{name}") END IGNORE NULLS) {window}'
+        f' AS "c_{name}"'
+        for name in columns
+    )
+    values = ", ".join(
+        f'CASE WHEN {known.format(name=name)} THEN "{name}" ELSE "c_{name}".v END AS "{name}"' for name in columns
+    )
+    lost = " OR ".join(f'(NOT {known.format(name=name)} AND "c_{name}" IS NULL)' for name in columns)
+    envelope = ", ".join(name for name in (*ENVELOPE, *BOOKKEEPING) if name not in ("_defect", "_unchanged"))
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE incoming AS
+        WITH before AS (
+            SELECT * FROM {target}
+            WHERE ({keys}) IN (SELECT ({keys}) FROM incoming WHERE len(_unchanged) > 0)
+            QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _batch_seq DESC, _row_no DESC) = 1
+        ), versions AS (
+            SELECT *, false AS is_incoming FROM before UNION ALL BY NAME SELECT *, true AS is_incoming FROM incoming
+        ), carried AS (SELECT *, {carried} FROM versions)
+        SELECT {values}, {envelope}, CASE WHEN {lost} THEN _unchanged END AS _unchanged,
+            coalesce(_defect, CASE WHEN {lost} THEN cast(json_object('rule', 'type', 'value',
+                cast(_unchanged AS VARCHAR), 'message', 'not resent by the source, and no version before it')
+                AS VARCHAR) END) AS _defect
+        FROM carried WHERE is_incoming"""
+    )
+
+
+def _delete_absent(
+    connection: duckdb.DuckDBPyConnection, target: str, keys: list[str], image: Manifest, generation: int
+) -> None:
+    """A full image deletes what it does not hold. Row number 0 sorts before the image's own rows."""
+    listed = ", ".join(f'"{name}"' for name in keys)
+    connection.execute(
+        f"""INSERT INTO {target} BY NAME
+        SELECT {listed}, ? AS _batch_id, ? AS _batch_seq, 0 AS _row_no, 'd' AS _op, 'absent' AS _event_id,
+            ? AS _event_at, ? AS _ingested_at, true AS _derived, {generation}::BIGINT AS _generation
+        FROM ({_live(target, listed)}) AS live
+        WHERE NOT EXISTS (SELECT 1 FROM incoming AS i WHERE {" AND ".join(f'i."{k}" = live."{k}"' for k in keys)})""",
+        [image.batch_id, image.seq, image.event_at_max or image.landed_at, image.landed_at],
+    )
+
+
+def _delete_truncated(
+    connection: duckdb.DuckDBPyConnection, target: str, keys: list[str], position: tuple[int, int], generation: int
+) -> None:
+    listed = ", ".join(f'"{name}"' for name in keys)
+    seq, row_no = position
+    before = f"(_batch_seq, _row_no) < ({seq}, {row_no})"
+    connection.execute(
+        f"""INSERT INTO {target} BY NAME
+        SELECT {listed}, t._batch_id, t._batch_seq, t._row_no, 'd' AS _op, t._event_id, t._event_at, t._ingested_at,
+            true AS _derived, {generation}::BIGINT AS _generation
+        FROM ({_live(target, listed, before)}) AS live
+        CROSS JOIN (SELECT * FROM incoming WHERE _batch_seq = {seq} AND _row_no = {row_no}) AS t"""
+    )
+
+
+def _live(target: str, listed: str, condition: str = "true") -> str:
+    return f"""SELECT {listed} FROM (
+        SELECT {listed}, _op FROM {target} WHERE _op <> 't' AND {condition}
+        QUALIFY row_number() OVER (PARTITION BY {listed} ORDER BY _batch_seq DESC, _row_no DESC) = 1
+    ) AS newest WHERE _op <> 'd'"""
+
+
+def _any(connection: duckdb.DuckDBPyConnection, query: str) -> bool:
+    return connection.execute(query).fetchone() is not None
