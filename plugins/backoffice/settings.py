@@ -34,10 +34,14 @@ class Settings(BaseSettings):
     collector_run_seconds: float = Field(
         300.0, description="How long one collect task streams before Airflow starts the next."
     )
+    collector_grace_seconds: float = Field(
+        6 * 3600.0, description="How much longer a collect task may take: its first snapshot of a large source."
+    )
     batch_seconds: float = Field(0.25, description="A stream's transactions are landed at most this late.")
     batch_rows: int = Field(50_000, description="A batch is closed at the first whole transaction past this.")
     file_stable_seconds: float = Field(2.0, description="A file is read once size and time have stood still this long.")
     file_poll_seconds: float = Field(1.0, description="How often a watched folder is looked at.")
+    collector_memory: str = Field("1GB", description="Memory limit of a collector's DuckDB; the rest spills to disk.")
 
     marts_file_seconds: float = Field(60.0, description="Cadence of the published DuckDB file.")
     marts_file_keep_seconds: float = Field(3600.0, description="How long an older published file is kept.")
@@ -45,12 +49,24 @@ class Settings(BaseSettings):
     duckdb_memory: str = Field("4GB", description="Memory limit of the warehouse.")
     duckdb_threads: int = Field(2, description="Threads of the warehouse.")
 
+    airflow_keep_hours: float = Field(24.0, description="Airflow's finished runs and task logs are kept this long.")
+    log_file_mb: int = Field(20, description="A process's log is rotated past this size; three older ones are kept.")
+    start_timeout_seconds: float = Field(
+        600.0, description="`backoffice up` gives up when there is no audited publication by then."
+    )
+
+    demo: bool = Field(True, description="Run the demo shop, which keeps changing the embedded source systems.")
     demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")
 
     @property
     def landing_dir(self) -> Path:
         """Immutable batches, one folder a source."""
         return self.home / "landing"
+
+    @property
+    def collect_dir(self) -> Path:
+        """Each collector's lock, its working folder and its list of what it set aside."""
+        return self.home / "collect"
 
     @property
     def warehouse_path(self) -> Path:
@@ -61,6 +77,11 @@ class Settings(BaseSettings):
     def marts_dir(self) -> Path:
         """Published DuckDB files: ``marts-<version>.duckdb`` and the stable ``marts.duckdb``."""
         return self.home / "marts"
+
+    @property
+    def publications_dir(self) -> Path:
+        """One record a publication: how far it came."""
+        return self.home / "publications"
 
     @property
     def status_dir(self) -> Path:

@@ -1,0 +1,47 @@
+"""The way from landed batches to published marts."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, chain, task
+
+from backoffice.airflow.assets import landed_asset, marts_asset
+from backoffice.airflow.names import REFRESH_DAG, WAREHOUSE_POOL
+from backoffice.airflow.sources import readable_sources
+from backoffice.airflow.tasks import REFRESH_STEPS, refresh_step, release_lease
+from backoffice.settings import get_settings
+
+DOC = """\
+Brings what was landed into the published marts: **load → validate → transform → audit → publish**.
+
+Woken by every landing, and once a minute. Each run works on everything landed and not yet published, whatever woke it,
+so a run that was missed or failed costs time and no data. The steps of a run share one generation and the warehouse's
+lease. A break found by **audit** stops the run before **publish**: readers keep the last audited version, and
+`backoffice status` says why.
+"""
+
+EVERY_MINUTE = CronTriggerTimetable("* * * * *", timezone="UTC")
+LANDED = [landed_asset(source) for source in readable_sources(get_settings())]
+
+with DAG(
+    dag_id=REFRESH_DAG,
+    schedule=AssetOrTimeSchedule(timetable=EVERY_MINUTE, assets=AssetAny(*LANDED)) if LANDED else EVERY_MINUTE,
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=6),
+    tags=["refresh"],
+    doc_md=DOC,
+    default_args={
+        "pool": WAREHOUSE_POOL,
+        "retries": 1,
+        "retry_delay": timedelta(seconds=5),
+        "execution_timeout": timedelta(hours=2),
+        "on_failure_callback": release_lease,
+    },
+):
+    chain(
+        *(
+            task(task_id=step, outlets=[marts_asset()] if step == "publish" else [])(refresh_step)(step)
+            for step in REFRESH_STEPS
+        )
+    )

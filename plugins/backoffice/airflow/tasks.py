@@ -1,0 +1,99 @@
+"""What the tasks of ``dags/`` call: each joins Airflow to a plain function and does nothing else."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from typing import Any
+
+from backoffice.errors import LeaseHeldError
+from backoffice.settings import get_settings
+
+log = logging.getLogger(__name__)
+
+REFRESH_STEPS = ("load", "validate", "transform", "audit", "publish")
+
+
+class _StopCollectingError(BaseException):
+    """Raised by SIGTERM. Not an Exception: a collector must not take it for a failure of its source."""
+
+
+def collect_source(source: str) -> dict[str, Any]:
+    """Collect from a source for ``collector_run_seconds`` and tell Airflow about each landing.
+
+    When the platform stops, the task ends at once and successfully: rows and offset are durable together, so what was
+    not landed yet is read again by the next run.
+    """
+    from backoffice.airflow.wake import wake_refresh
+    from backoffice.collect.run import collect
+
+    settings = get_settings()
+    landed = {"batches": 0, "rows": 0}
+    with wake_refresh(settings, source) as wake:
+
+        def on_landed(manifest: Any) -> None:
+            landed["batches"] += 1
+            landed["rows"] += manifest.rows
+            wake.landed(manifest)
+
+        previous = signal.signal(signal.SIGTERM, _stop)
+        try:
+            collect(settings, source, settings.collector_run_seconds, on_landed)
+        except _StopCollectingError:
+            log.info("stopped on request")
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+    log.info("landed %(rows)d rows in %(batches)d batches", landed)
+    return landed
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise _StopCollectingError
+
+
+def refresh_step(step: str, dag_run: Any = None) -> dict[str, Any]:
+    """Run one of :data:`REFRESH_STEPS`; the steps of a run share the warehouse's lease.
+
+    A cycle that finds the warehouse held by somebody's command is skipped: that command loads the same batches.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from backoffice.ops import cycle
+
+    started = time.monotonic()
+    try:
+        result: dict[str, Any] = getattr(cycle, step)(get_settings(), holder_of(dag_run.dag_id, dag_run.run_id))
+    except LeaseHeldError as error:
+        if step != REFRESH_STEPS[0]:
+            raise
+        log.info("skipped: %s", error)
+        raise AirflowSkipException(error.what) from error
+    log.info("%s took %.2f s: %s", step, time.monotonic() - started, result)
+    return result
+
+
+def holder_of(dag_id: str, run_id: str) -> str:
+    """Name under which a run holds the warehouse."""
+    return f"airflow:{dag_id}:{run_id}"
+
+
+def release_lease(context: Any) -> None:
+    """Give up the lease of a run that failed, also when its step was killed and could not do so itself."""
+    from backoffice.warehouse.lease import Lease
+
+    run = context["dag_run"]
+    try:
+        with Lease(get_settings()).held(holder_of(run.dag_id, run.run_id)):
+            log.info("the warehouse is free again")
+    except LeaseHeldError as error:
+        log.info("the warehouse was passed on already: %s", error)
+
+
+def clean_up() -> dict[str, Any]:
+    """Remove Airflow's finished runs and task logs older than ``airflow_keep_hours``."""
+    from backoffice.airflow.maintenance import clean_database, prune_logs
+
+    settings = get_settings()
+    clean_database(settings)
+    return {"log_files_removed": prune_logs(settings)}

@@ -1,0 +1,70 @@
+"""The supervisor's process: which servers, preparations and components the platform is made of."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from backoffice.airflow.components import airflow_components, prepare_airflow
+from backoffice.airflow.environment import child_environment
+from backoffice.errors import BackofficeError
+from backoffice.ops.postgres import (
+    EmbeddedPostgres,
+    ensure_platform,
+    ensure_source_roles,
+    platform_cluster,
+    source_cluster,
+)
+from backoffice.ops.process import Component
+from backoffice.ops.supervisor import Preparation, Supervisor
+from backoffice.settings import Settings, get_settings
+
+log = logging.getLogger(__name__)
+
+
+def servers(settings: Settings) -> Sequence[EmbeddedPostgres]:
+    """The embedded PostgreSQL servers that no URL setting replaces."""
+    wanted = []
+    if not settings.source_url:
+        wanted.append(source_cluster(settings))
+    if not (settings.airflow_db_url and settings.marts_url):
+        wanted.append(platform_cluster(settings))
+    return wanted
+
+
+def preparations(settings: Settings) -> Sequence[Preparation]:
+    """What must be there before the processes start."""
+    names = {server.name for server in servers(settings)}
+    wanted = []
+    if "source" in names:
+        wanted.append(Preparation("creating the source's roles", lambda: ensure_source_roles(settings)))
+    if "platform" in names:
+        wanted.append(Preparation("creating the platform's databases", lambda: ensure_platform(settings)))
+    wanted.append(Preparation("preparing Airflow's database", lambda: prepare_airflow(settings)))
+    return wanted
+
+
+def components(settings: Settings) -> Sequence[Component]:
+    """The processes to keep running, in the order they start."""
+    wanted = list(airflow_components(settings))
+    if settings.demo and not settings.source_url:
+        command = (sys.executable, "-m", "backoffice.simulate")
+        wanted.insert(0, Component("demo-shop", command, child_environment(settings)))
+    return wanted
+
+
+def main() -> None:
+    """Supervise in the foreground; the exit code is 1 when the platform could not be started."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = get_settings()
+    supervisor = Supervisor(settings, servers(settings), preparations(settings), lambda: components(settings))
+    try:
+        supervisor.run()
+    except BackofficeError as error:
+        log.error("%s", error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
