@@ -30,6 +30,7 @@ from backoffice.settings import Settings
 
 __all__ = [
     "EmbeddedPostgres",
+    "embedded_clusters",
     "ensure_platform",
     "ensure_source_database",
     "ensure_source_roles",
@@ -59,6 +60,14 @@ def platform_cluster(settings: Settings) -> EmbeddedPostgres:
     """The platform's databases: ``airflow`` and ``marts``."""
     password = load_secrets(settings).platform_password
     return _cluster(settings, "platform", settings.platform_port, password, _PLATFORM_OPTIONS)
+
+
+def embedded_clusters(settings: Settings) -> list[EmbeddedPostgres]:
+    """The servers to start: those that no URL setting replaces."""
+    clusters = [] if settings.source_url else [source_cluster(settings)]
+    if not (settings.marts_url and settings.airflow_db_url):
+        clusters.append(platform_cluster(settings))
+    return clusters
 
 
 def _cluster(settings: Settings, name: str, port: int, password: str, options: Mapping[str, str]) -> EmbeddedPostgres:
@@ -92,7 +101,9 @@ def ensure_source_roles(settings: Settings) -> None:
 
 
 def ensure_source_database(settings: Settings, name: str) -> None:
-    """Create a database owned by ``demo_owner`` in the source cluster, unless it is there."""
+    """Create a database owned by ``demo_owner`` in the source cluster, unless it is there; the server must run."""
+    if settings.source_url:
+        return
     with psycopg.connect(source_cluster(settings).url("postgres"), autocommit=True) as connection:
         _ensure_database(connection, name, SOURCE_OWNER)
 
@@ -104,6 +115,8 @@ def ensure_platform(settings: Settings) -> None:
     the publisher grants to it, nothing else. Nobody has rights by being PUBLIC. A database with a URL setting of its
     own is not created.
     """
+    if settings.airflow_db_url and settings.marts_url:
+        return
     secrets = load_secrets(settings)
     with psycopg.connect(platform_cluster(settings).url("postgres"), autocommit=True) as connection:
         _run(connection, "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")

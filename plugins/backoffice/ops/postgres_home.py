@@ -153,7 +153,7 @@ def place_of(wanted: Path, shared: Path, user: RunAs | None) -> Path:
     if user is None:
         return wanted
     if wanted.is_symlink():
-        return wanted.readlink()
+        return wanted.parent / wanted.readlink()
     if (wanted / "PG_VERSION").exists() or reachable(_existing(wanted.parent), user):
         return wanted
     return shared / "postgres" / wanted.name

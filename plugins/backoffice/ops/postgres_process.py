@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -13,6 +15,7 @@ from backoffice.addresses import LOOPBACK
 from backoffice.errors import ServerError
 
 _ORPHAN_SECONDS = 5.0
+_POLL_SECONDS = 0.05
 
 
 def postmaster(data_dir: Path) -> psutil.Process | None:
@@ -59,20 +62,41 @@ def clear_crashed(data_dir: Path, cluster_name: str) -> None:
     A backend in the middle of a long computation outlives its postmaster and keeps the shared memory, which makes the
     next server refuse to start. Orphans are known by the cluster's name in their title.
     """
-    orphans = [process for process in psutil.process_iter() if _belongs(process, cluster_name)]
     for number in (signal.SIGQUIT, signal.SIGKILL):
-        for process in orphans:
+        for process in _orphans(cluster_name):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
-        _, orphans = psutil.wait_procs(orphans, timeout=_ORPHAN_SECONDS)
+        wait_until(lambda: not _orphans(cluster_name), _ORPHAN_SECONDS)
     (data_dir / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _belongs(process: psutil.Process, cluster_name: str) -> bool:
+def _orphans(cluster_name: str) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _title(process).startswith(f"postgres: {cluster_name}: ")]
+
+
+def _title(process: psutil.Process) -> str:
     try:
-        return " ".join(process.cmdline()).startswith(f"postgres: {cluster_name}: ")
+        return " ".join(process.cmdline())  # empty for a zombie
     except psutil.Error:
-        return False
+        return ""
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether a process is gone, or dead and not yet collected by its parent."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether the condition became true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def refuse_taken_port(port: int, setting: str) -> None:
@@ -95,14 +119,9 @@ def refuse_taken_port(port: int, setting: str) -> None:
 
 def _holder(port: int) -> str:
     try:
-        listening = [
-            connection.pid
-            for connection in psutil.net_connections(kind="tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid
-        ]
-        if listening:
-            command = " ".join(psutil.Process(listening[0]).cmdline())
-            return f"pid {listening[0]} ({command[:120]})"
-    except psutil.Error:
-        return "a process this user may not see"
-    return "a process this user may not see"
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f"pid {connection.pid} ({_title(psutil.Process(connection.pid))[:120]})"
+    except psutil.Error as error:
+        return f"a process that cannot be named ({error})"
+    return "a process of another user"

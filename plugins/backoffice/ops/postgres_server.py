@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import fcntl
 import hashlib
 import logging
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,15 @@ import psycopg
 from backoffice.addresses import LOOPBACK, SUPERUSER, postgres_url
 from backoffice.errors import ServerError
 from backoffice.ops import postgres_home as home
-from backoffice.ops.postgres_process import clear_crashed, postmaster, recorded_port, refuse_taken_port
+from backoffice.ops.postgres_data import beside, initialise, refuse_other_version, set_password
+from backoffice.ops.postgres_process import (
+    clear_crashed,
+    ended,
+    postmaster,
+    recorded_port,
+    refuse_taken_port,
+    wait_until,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +37,12 @@ _LOG_BYTES = 10_000_000  # a longer log is set aside at the next start
 _STOP_SECONDS = 30.0
 _QUIT_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+
+
+class _State(enum.Enum):
+    READY = enum.auto()
+    REFUSED = enum.auto()  # up, but the password is not ours
+    ENDED = enum.auto()
 
 
 class EmbeddedPostgres:
@@ -64,7 +77,7 @@ class EmbeddedPostgres:
         self._password = password
         self._os_user = os_user
         self._options = dict(options)
-        self._log_path = log_path or _beside(self._wanted, ".log")
+        self._log_path = log_path or beside(self._wanted, ".log")
         self._shared = shared or home.shared_dir(self._wanted)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -99,14 +112,12 @@ class EmbeddedPostgres:
         with self._locked():
             if self._abandoned():
                 self._stop()
-            if self.running():
-                self._refuse_moved_port()
-            else:
-                self._launch()
-            if not self._ready(timeout):
+            state = self._running_state(timeout)
+            if state is _State.ENDED:
+                state = self._launch(timeout)
+            if state is _State.REFUSED:
                 self._set_password()
-                self._launch()
-                self._ready(timeout)
+                self._launch(timeout)
 
     def stop(self) -> None:
         """Stop the server if it runs: open transactions are rolled back, nothing committed is lost.
@@ -114,10 +125,10 @@ class EmbeddedPostgres:
         Raises:
             ServerError: it did not end.
         """
-        if not self._wanted.parent.exists():
-            return
-        with self._locked():
-            self._stop()
+        if self.running():
+            self._make_parent()
+            with self._locked():
+                self._stop()
 
     def _user(self) -> home.RunAs | None:
         return home.run_as(self._os_user, self._wanted)
@@ -129,28 +140,43 @@ class EmbeddedPostgres:
 
     def _make_parent(self) -> None:
         if not self._wanted.parent.exists():
-            self._wanted.parent.mkdir(parents=True)
+            self._wanted.parent.mkdir(parents=True, exist_ok=True)
             self._wanted.parent.chmod(0o755)  # whatever the umask: the server's user passes through
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with _beside(self._wanted, ".lock").open("a") as handle:
+        with beside(self._wanted, ".lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-    def _launch(self) -> None:
+    def _running_state(self, timeout: float) -> _State:
+        server = postmaster(self.data_dir)
+        if server is None:
+            return _State.ENDED
+        self._refuse_moved_port()
+        return self._wait_for_login(server, timeout)
+
+    def _launch(self, timeout: float) -> _State:
         data_dir, user = self.data_dir, self._user()
         if (data_dir / "postmaster.pid").exists():
             clear_crashed(data_dir, _cluster_name(self.name, data_dir))
         refuse_taken_port(self.port, self.setting)
+        self._process = self._spawn(data_dir, self._prepare(data_dir, user), user)
+        state = self._wait_for_login(psutil.Process(self._process.pid), timeout)
+        if state is _State.ENDED:
+            raise self._start_error(f"ended with code {self._process.wait()} while starting")
+        return state
+
+    def _prepare(self, data_dir: Path, user: home.RunAs | None) -> Path:
+        """Make sure of data and binaries that the user can reach; returns PostgreSQL's folder."""
         if data_dir != self._wanted:
             home.make_shared_dir(self._shared)
             home.link_place(self._wanted, data_dir)
         install = home.install_dir(user, self._shared)
         if not (data_dir / "PG_VERSION").exists():
-            self._initialise(data_dir, install, user)
-        _refuse_other_version(data_dir)
-        self._spawn(data_dir, install, user)
+            initialise(data_dir, install, user, self._password, sync=self._options.get("fsync") != "off")
+        refuse_other_version(data_dir)
+        return install
 
     def _refuse_moved_port(self) -> None:
         port = recorded_port(self.data_dir)
@@ -161,31 +187,12 @@ class EmbeddedPostgres:
                 next_step=f"run `make down` first, or set {self.setting} to {port}",
             )
 
-    def _initialise(self, data_dir: Path, install: Path, user: home.RunAs | None) -> None:
-        """Create the cluster beside its place and rename it: a killed initdb leaves nothing that looks finished."""
-        data_dir.parent.mkdir(exist_ok=True)
-        fresh = _beside(data_dir, ".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
-        with tempfile.NamedTemporaryFile("w", dir=data_dir.parent, prefix=".pw") as password_file:  # mode 0600
-            password_file.write(self._password)
-            password_file.flush()
-            if user:
-                os.chown(fresh, user.uid, user.gid)
-                os.chown(password_file.name, user.uid, user.gid)
-            command = [str(install / "bin" / "initdb"), "-D", str(fresh), "-U", SUPERUSER, "-E", "UTF8", "--no-locale"]
-            command += ["--auth=scram-sha-256", f"--pwfile={password_file.name}", "--no-instructions"]
-            done = home.run_quietly(command + ["--no-sync"] * (self._options.get("fsync") == "off"), user)
-        if done.returncode != 0:
-            raise ServerError("initdb failed: " + done.stderr.strip(), where=str(fresh))
-        fresh.rename(data_dir)
-
-    def _spawn(self, data_dir: Path, install: Path, user: home.RunAs | None) -> None:
+    def _spawn(self, data_dir: Path, install: Path, user: home.RunAs | None) -> subprocess.Popen[bytes]:
         command = [str(install / "bin" / "postgres"), "-D", str(data_dir)]
         for option, value in self._configuration(data_dir).items():
             command += ["-c", f"{option}={value}"]
         with self._open_log() as log_file, _kept_from_cleaners(self._shared) as kept:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
@@ -215,39 +222,32 @@ class EmbeddedPostgres:
     def _open_log(self) -> Iterator[int]:
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         if self._log_path.exists() and self._log_path.stat().st_size > _LOG_BYTES:
-            self._log_path.replace(_beside(self._log_path, ".old"))
+            self._log_path.replace(beside(self._log_path, ".old"))
         handle = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         try:
             yield handle
         finally:
             os.close(handle)
 
-    def _ready(self, timeout: float) -> bool:
-        """Wait for a login.
-
-        Returns:
-            False when the server is up and refuses the password.
-        """
+    def _wait_for_login(self, server: psutil.Process, timeout: float) -> _State:
+        """Wait while the server starts, recovers or, killed a moment ago, is still ending."""
         deadline = time.monotonic() + timeout
-        while True:
+        while time.monotonic() < deadline:
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=5).close()
-                return True
+                return _State.READY
             except psycopg.OperationalError as error:
                 reason = str(error)
             if "password authentication failed" in reason:
-                return False
-            self._refuse_ended()
-            if time.monotonic() >= deadline:
-                raise self._start_error(f"is not ready after {timeout:.0f} s ({reason.strip()})")
+                return _State.REFUSED
+            if ended(server):
+                return _State.ENDED
             time.sleep(_POLL_SECONDS)
-
-    def _refuse_ended(self) -> None:
-        if self._process is not None and self._process.poll() is not None:
-            raise self._start_error(f"ended with code {self._process.returncode} while starting")
+        raise self._start_error(f"is not ready after {timeout:.0f} s")
 
     def _start_error(self, what: str) -> ServerError:
-        lines = self._log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+        text = self._log_path.read_text(encoding="utf-8", errors="replace") if self._log_path.exists() else ""
+        lines = text.splitlines()[-5:]
         return ServerError(
             f"the {self.name} server {what}",
             where=f"{self._log_path}, which ends:\n    " + "\n    ".join(lines),
@@ -257,54 +257,30 @@ class EmbeddedPostgres:
     def _set_password(self) -> None:
         """Give the superuser the password of ``secrets.json``, which cannot be done over a connection it refuses."""
         self._stop()
-        data_dir, user = self.data_dir, self._user()
-        if self._abandoned():
-            return
         log.warning("the %s server had another superuser password; the one in the secrets is set", self.name)
-        command = [str(home.install_dir(user, self._shared) / "bin" / "postgres"), "--single", "-D", str(data_dir)]
-        quoted = self._password.replace("'", "''")
-        done = home.run_quietly([*command, "postgres"], user, stdin=f"ALTER ROLE {SUPERUSER} PASSWORD '{quoted}'\n")
-        if done.returncode != 0 or "ERROR" in done.stderr:
-            raise ServerError(f"the {self.name} server's password cannot be set", where=str(data_dir))
+        user = self._user()
+        set_password(self.data_dir, home.install_dir(user, self._shared), user, self._password)
 
     def _stop(self) -> None:
-        data_dir = self.data_dir
-        server = postmaster(data_dir)
+        server = postmaster(self.data_dir)
+        if server is None:
+            return
         for number, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, _QUIT_SECONDS)):
-            if server is None:
-                return
             with contextlib.suppress(psutil.NoSuchProcess):
                 server.send_signal(number)  # psutil makes sure that the pid is still the same process
-            server = _wait_gone(data_dir, seconds)
-            if self._process is not None:
-                self._process.poll()
-        if server is not None:
-            raise ServerError(f"the {self.name} server (pid {server.pid}) does not stop", where=str(self._log_path))
+            if wait_until(lambda: ended(server), seconds):
+                self._reap()
+                return
+        raise ServerError(f"the {self.name} server (pid {server.pid}) does not stop", where=str(self._log_path))
 
-
-def _wait_gone(data_dir: Path, seconds: float) -> psutil.Process | None:
-    deadline = time.monotonic() + seconds
-    while (server := postmaster(data_dir)) is not None and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-    return server
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
+    def _reap(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
 
 
 def _cluster_name(name: str, data_dir: Path) -> str:
     return f"backoffice-{name}-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]}"
-
-
-def _refuse_other_version(data_dir: Path) -> None:
-    version = (data_dir / "PG_VERSION").read_text(encoding="utf-8").strip()
-    if version != home.MAJOR_VERSION:
-        raise ServerError(
-            f"the data was written by PostgreSQL {version}; installed is {home.MAJOR_VERSION}",
-            where=str(data_dir),
-            next_step="install the platform version that wrote it and dump it there, or run `make reset` to drop it",
-        )
 
 
 @contextmanager
