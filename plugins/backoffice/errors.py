@@ -67,6 +67,10 @@ class PreflightError(CollectError):
     """Collecting would harm the source or lose rows, so it is refused before it starts."""
 
 
+class FileSetAsideError(CollectError):
+    """A file cannot be read as its layout says: it stays where it is, nothing of it lands, the others go on."""
+
+
 class ValidationError(BackofficeError):
     """A gate could not judge its rows: not that rows are bad, but that judging failed."""
 

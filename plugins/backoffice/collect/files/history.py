@@ -1,0 +1,91 @@
+"""What became of a source's files, rebuilt from its manifests: nothing else remembers it.
+
+Content is known by its hash, per read. For a read whose files are rows to add, content that was ever landed is a
+duplicate. For a read whose files are the whole table (``full: true``), only the content landed last is: A, B, A is a
+table that went back to A, and its second A must land.
+
+A file passed over as a duplicate is written into the next manifest. Without that, a restart after A, copy of A, B would
+find the copy unknown, compare it with B and land it, taking the table back to A.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backoffice.collect.files.watch import Candidate, Signature
+from backoffice.landing import BatchStore, Manifest
+from backoffice.sources import SourceConfig
+
+
+class FileHistory:
+    """Landed content of one source."""
+
+    def __init__(self, config: SourceConfig, store: BatchStore) -> None:
+        self._config = config
+        self._store = store
+        self._seq = 0
+        self._settled: dict[str, Signature] = {}
+        self._landed: dict[tuple[str, str], str] = {}
+        self._last: dict[str, tuple[str, int]] = {}
+        self._passed_over: list[dict[str, Any]] = []
+
+    def refresh(self) -> None:
+        """Take in the manifests that appeared since the last call."""
+        for manifest in self._store.batches(self._config.source, after=self._seq):
+            self.add(manifest)
+
+    def add(self, manifest: Manifest) -> None:
+        """Take in one manifest; its passed-over files were seen before its own."""
+        self._seq = manifest.seq
+        if manifest.kind != "file":
+            return
+        for entry in manifest.offset["passed_over"]:
+            self._settled[entry["file"]] = _signature(entry)
+        entry = manifest.offset
+        self._settled[entry["file"]] = _signature(entry)
+        self._landed.setdefault((entry["read"], entry["sha256"]), entry["file"])
+        self._last[entry["read"]] = (entry["sha256"], entry["mtime_ns"])
+        self._passed_over.clear()
+
+    def is_settled(self, candidate: Candidate) -> bool:
+        """The file under this name, size and time has been dealt with."""
+        return self._settled.get(candidate.name) == candidate.signature
+
+    def settle(self, candidate: Candidate) -> None:
+        """Deal with the file no more in this process; a restart looks at it again."""
+        self._settled[candidate.name] = candidate.signature
+
+    def first_landed_as(self, candidate: Candidate, sha256: str) -> str | None:
+        """Name of the landed file of which this content is a duplicate, or None."""
+        if self._config.reads[candidate.read].full and self._last.get(candidate.read, ("", 0))[0] != sha256:
+            return None
+        return self._landed.get((candidate.read, sha256))
+
+    def overtaken(self, candidate: Candidate) -> bool:
+        """A whole-table file landed for the same read is newer than this one."""
+        newest = self._last.get(candidate.read)
+        full = self._config.reads[candidate.read].full
+        return full and newest is not None and candidate.signature.mtime_ns <= newest[1]
+
+    def pass_over(self, candidate: Candidate, sha256: str) -> None:
+        """Remember a duplicate; the next manifest will hold it."""
+        self._passed_over.append(_entry(candidate, sha256))
+        self.settle(candidate)
+
+    def offset(self, candidate: Candidate, sha256: str) -> dict[str, Any]:
+        """The offset of the batch that lands the file."""
+        return {**_entry(candidate, sha256), "passed_over": list(self._passed_over)}
+
+
+def _entry(candidate: Candidate, sha256: str) -> dict[str, Any]:
+    return {
+        "file": candidate.name,
+        "read": candidate.read,
+        "sha256": sha256,
+        "size": candidate.signature.size,
+        "mtime_ns": candidate.signature.mtime_ns,
+    }
+
+
+def _signature(entry: dict[str, Any]) -> Signature:
+    return Signature(entry["size"], entry["mtime_ns"])

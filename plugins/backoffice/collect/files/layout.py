@@ -1,0 +1,77 @@
+"""What a source file promises about its files, checked once before any file is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backoffice.errors import MappingError
+from backoffice.landing import ENVELOPE
+from backoffice.settings import Settings
+from backoffice.sources import FileDialect, FilesConnection, ReadTable, SourceConfig
+
+
+def watched_folder(config: SourceConfig, settings: Settings) -> Path:
+    """The folder of a files source; a relative one is below the platform's home.
+
+    Raises:
+        MappingError: the source is not a files source.
+    """
+    if not isinstance(config.connection, FilesConnection):
+        raise MappingError(
+            f"source {config.source} is a {config.connection.kind} source",
+            where=f"sources/{config.source}.yaml connection",
+            next_step="use the collector of its kind",
+        )
+    return settings.home / config.connection.folder
+
+
+def check_layouts(config: SourceConfig) -> None:
+    """Refuse layouts no reader can follow.
+
+    Raises:
+        MappingError: names the read and the key.
+    """
+    for name, read in config.reads.items():
+        where = f"sources/{config.source}.yaml reads.{name}"
+        _check_characters(read.dialect, where)
+        _check_encoding(read.dialect.encoding, where)
+        _check_columns(read, where)
+
+
+def _check_characters(dialect: FileDialect, where: str) -> None:
+    marks = {"delimiter": dialect.delimiter, "quote": dialect.quote, "escape": dialect.escape}
+    wrong = [key for key, mark in marks.items() if len(mark) > 1 or mark in ("\n", "\r")]
+    if not dialect.delimiter:
+        wrong.append("delimiter")
+    if dialect.delimiter in (dialect.quote, dialect.escape):
+        wrong.append("quote")
+    if wrong:
+        raise MappingError(
+            f"{', '.join(wrong)} cannot be used as given",
+            where=f"{where}.dialect",
+            rule="delimiter, quote and escape are one character each, the delimiter unlike the others, no line ends; "
+            "an empty quote means that the files use none",
+            next_step='mend the dialect; a tab is written "\\t"',
+        )
+
+
+def _check_encoding(encoding: str, where: str) -> None:
+    try:
+        "".encode(encoding)
+    except LookupError as error:
+        raise MappingError(
+            f"encoding {encoding} is not known",
+            where=f"{where}.dialect",
+            rule="an encoding is the name of one of Python's text codecs, such as utf-8, cp1252 or latin-1",
+            next_step="mend the name",
+        ) from error
+
+
+def _check_columns(read: ReadTable, where: str) -> None:
+    taken = sorted(set(read.columns) & set(ENVELOPE))
+    if taken:
+        raise MappingError(
+            f"columns {', '.join(taken)} have names of the platform's own",
+            where=f"{where}.columns",
+            next_step="rename them: a file without a header takes any name, one with a header must change its own",
+        )
