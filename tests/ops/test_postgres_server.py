@@ -21,6 +21,7 @@ from backoffice.ops.postgres_server import EmbeddedPostgres
 
 pytestmark = pytest.mark.postgres
 
+LOOKED_AT = "a folder's näme"
 PASSWORD = "it's a secret"
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
@@ -56,8 +57,8 @@ def over(folder, port, **changes):
 @pytest.fixture(scope="module")
 def looked_at(any_folder, free_port):
     """A running server for the tests that only look."""
-    (any_folder / "looked_at").mkdir()
-    server = over(any_folder / "looked_at", free_port())
+    (any_folder / LOOKED_AT).mkdir()
+    server = over(any_folder / LOOKED_AT, free_port())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BACKOFFICE_PROBE", "visible")
         server.start()
@@ -119,20 +120,20 @@ def test_it_has_its_own_session_and_nothing_of_our_environment(looked_at):
         connection.execute("CREATE TEMP TABLE environment (line text)")
         connection.execute("COPY environment FROM PROGRAM 'env'")
         lines = {line for (line,) in connection.execute("SELECT line FROM environment")}
-    assert "LC_ALL=C" in lines
+    assert "LC_CTYPE=C" in lines
     assert "BACKOFFICE_PROBE=visible" not in lines
 
 
 def test_no_password_is_left_in_files_or_arguments(looked_at, any_folder):
     assert PASSWORD not in " ".join(psutil.Process(pid_of(looked_at)).cmdline())
     assert not list(any_folder.rglob(".pw*"))
-    assert PASSWORD not in (any_folder / "looked_at" / "postgres" / "source.log").read_text()
+    assert PASSWORD not in (any_folder / LOOKED_AT / "postgres" / "source.log").read_text()
 
 
 def test_starting_again_is_the_same_server(looked_at, any_folder):
     pid = pid_of(looked_at)
     looked_at.start()
-    again = over(any_folder / "looked_at", looked_at.port)
+    again = over(any_folder / LOOKED_AT, looked_at.port)
     again.start()
     assert pid_of(again) == pid
 
@@ -155,7 +156,7 @@ def test_starts_at_the_same_time_are_one_server(make):
 
 def test_another_port_while_running_is_refused(looked_at, any_folder, free_port):
     with pytest.raises(ServerError, match=f"already runs, on port {looked_at.port}") as caught:
-        over(any_folder / "looked_at", free_port()).start()
+        over(any_folder / LOOKED_AT, free_port()).start()
     assert "BACKOFFICE_SOURCE_PORT" in str(caught.value)
 
 
