@@ -46,14 +46,15 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def inherited_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process we start: ours, with our settings spelt out so that it has the same ones."""
+    ours = {f"BACKOFFICE_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()}
+    return {**os.environ, **ours}
+
+
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The whole environment of a process we start: ours, our settings spelt out, and Airflow's configuration."""
-    return {**os.environ, **settings_environment(settings), **airflow_environment(settings)}
-
-
-def settings_environment(settings: Settings) -> dict[str, str]:
-    """The settings as ``BACKOFFICE_…`` variables, so that a child sees those of its parent."""
-    return {f"BACKOFFICE_{name.upper()}": str(value) for name, value in settings.model_dump(mode="json").items()}
+    """The environment of an Airflow process; holds secrets."""
+    return {**inherited_environment(settings), **airflow_environment(settings)}
 
 
 def _core(settings: Settings) -> dict[str, str]:

@@ -69,7 +69,7 @@ def refresh_step(step: str, dag_run: Any = None) -> dict[str, Any]:
             raise
         log.info("skipped: %s", error)
         raise AirflowSkipException(error.what) from error
-    log.info("%s took %.2f s: %s", step, time.monotonic() - started, result)
+    log.info("%s took %.2f s", step, time.monotonic() - started)
     return result
 
 
