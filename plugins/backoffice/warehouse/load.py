@@ -76,20 +76,29 @@ class transaction:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConfig]) -> None:
-    wanted = sorted(
+    tables = {
         (name, config.source_relation, read, config.freshness_minutes)
         for name, config in sources.items()
         for read in config.reads
-    )
-    query = "SELECT source, source_relation, table_name, freshness_minutes FROM meta.source_table ORDER BY ALL"
+    }
+    mapping = {
+        (name, config.source_relation, key.split("/")[1], mapped.driver)
+        for name, config in sources.items()
+        for key, mapped in config.tables.items()
+    }
     for config in sources.values():
         for read in config.reads:
             create_raw_table(connection, config, read)
-    if connection.execute(query).fetchall() == wanted:
+    _rewrite(connection, "meta.source_table", tables)
+    _rewrite(connection, "meta.mapping", mapping)
+
+
+def _rewrite(connection: duckdb.DuckDBPyConnection, table: str, wanted: Iterable[tuple[object, ...]]) -> None:
+    if set(connection.execute(f"SELECT * FROM {table}").fetchall()) == set(wanted):
         return
     with transaction(connection):
-        connection.execute("DELETE FROM meta.source_table")
-        connection.executemany("INSERT INTO meta.source_table VALUES (?, ?, ?, ?)", wanted)
+        connection.execute(f"DELETE FROM {table}")
+        connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", sorted(wanted, key=str))
 
 
 def _watermark(connection: duckdb.DuckDBPyConnection, source: str) -> int:

@@ -144,6 +144,14 @@ CREATE TABLE IF NOT EXISTS meta.source_table (
     freshness_minutes INTEGER NOT NULL
 );
 
+-- which source table drives which canonical table, rewritten likewise
+CREATE TABLE IF NOT EXISTS meta.mapping (
+    source VARCHAR NOT NULL,
+    source_relation VARCHAR NOT NULL,
+    entity VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL
+);
+
 -- the dbt project the warehouse was last built with: another one means a full build
 CREATE TABLE IF NOT EXISTS meta.project (
     fingerprint VARCHAR NOT NULL,

@@ -155,7 +155,7 @@ def _delete_truncated(
     before = f"(_batch_seq, _row_no) < ({seq}, {row_no})"
     connection.execute(
         f"""INSERT INTO {target} BY NAME
-        SELECT {listed}, t._batch_id, t._batch_seq, t._row_no, 'd' AS _op, t._event_id, t._event_at, t._ingested_at,
+        SELECT live.*, t._batch_id, t._batch_seq, t._row_no, 'd' AS _op, t._event_id, t._event_at, t._ingested_at,
             true AS _derived, {generation}::BIGINT AS _generation
         FROM ({_live(target, listed, before)}) AS live
         CROSS JOIN (SELECT * FROM incoming WHERE _batch_seq = {seq} AND _row_no = {row_no}) AS t"""

@@ -30,7 +30,17 @@ def base_files(contracts: Contracts, mapped: list[MappedTable]) -> dict[Path, st
         files[folder / f"base_{table.name}__versions.sql"] = header("--", origin) + versions_sql(table, own)
         files[folder / f"base_{table.name}.sql"] = header("--", origin) + base_sql(table, own, mapped)
         files[folder / f"base_{table.name}.yml"] = to_yaml(_yaml(table, own, mapped), origin)
+    waiting = [table.name for table in contracts if required_parents(table, mapped)]
+    files[Path("models/base/base_waiting.sql")] = header("--", "contracts/") + waiting_sql(waiting)
+    files[Path("models/base/base_waiting.yml")] = to_yaml(_waiting_yaml(), "contracts/")
     return files
+
+
+def waiting_sql(tables: list[str]) -> str:
+    """What waits, for models that must run after every base model has said so."""
+    refs = "".join(f"-- depends_on: {{{{ ref('base_{table}') }}}}\n" for table in tables)
+    config = "{{ config(materialized='view', schema='base') }}\n\n"
+    return f"{refs}{config}select * from {{{{ source('meta', 'waiting') }}}}\n"
 
 
 def versions_sql(table: Table, own: list[MappedTable]) -> str:
@@ -117,6 +127,21 @@ def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> di
             },
         ],
     }
+
+
+def _waiting_yaml() -> dict[str, Any]:
+    columns = {
+        "entity": "Canonical table of the row.",
+        "source_relation": "Source instance it came from.",
+        "native_key": "Canonical key of the row.",
+        "batch_id": "Batch it landed in.",
+        "row_no": "Number of the row in its batch.",
+        "waits_for": "Table and key of the parents that are missing.",
+        "since_generation": "Build since which it waits.",
+    }
+    listed = [{"name": name, "description": text} for name, text in columns.items()]
+    model = {"name": "base_waiting", "description": "Accepted rows whose parent has not arrived.", "columns": listed}
+    return {"version": 2, "models": [model]}
 
 
 def _column(column: Column) -> dict[str, Any]:

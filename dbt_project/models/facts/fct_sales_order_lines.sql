@@ -1,0 +1,81 @@
+-- depends_on: {{ ref('int_sales__touched_orders') }}
+{{ config(
+    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    pre_hook=[
+        "{{ touch_dependent('mart_sales_by_month_customer_employee', 'sales_month_key', 'sales_order_key', 'int_sales__touched_orders') }}",
+        "{{ clear_touched('sales_order_key', 'int_sales__touched_orders', 'order_line_key') }}"
+    ]
+) }}
+
+with orders as (
+    select o.*
+    from {{ ref('base_sales_order') }} as o
+    where not o.is_deleted
+    {%- if is_incremental() %}
+        and o.sales_order_key in (select t.key from {{ ref('int_sales__touched_orders') }} as t)
+    {%- endif %}
+),
+
+lines as (
+    select
+        l.*,
+        md5(l.source_relation || '|' || l.order_id) as sales_order_key
+    from {{ ref('base_sales_order_line') }} as l
+    where not l.is_deleted
+),
+
+joined as (
+    select
+        l.sales_order_line_key as order_line_key,
+        o.sales_order_key,
+        l.source_relation,
+        l.order_line_id,
+        l.order_id,
+        o.order_number,
+        l.line_number,
+        o.company_id,
+        o.customer_id,
+        c.customer_key,
+        o.salesperson_id as employee_id,
+        e.employee_key,
+        l.product_id,
+        p.product_key,
+        o.channel,
+        o.status as order_status,
+        o.status = 'cancelled' as is_cancelled,
+        o.received_at,
+        -- the business day is taken in the source's own zone: midnight in Copenhagen is yesterday in UTC
+        cast(timezone(o._timezone, o.received_at) as date) as order_date,
+        o.requested_date,
+        coalesce(l.promised_date, o.promised_date) as promised_date,
+        l.ordered_qty,
+        l.cancelled_qty,
+        l.unit_price,
+        l.discount_pct,
+        cast(round(l.ordered_qty * l.unit_price, 2) as decimal(18, 4)) as gross_amount,
+        cast(round(l.ordered_qty * l.unit_price, 2) - l.net_amount as decimal(18, 4)) as discount_amount,
+        l.net_amount,
+        l.currency_code,
+        l._batch_id,
+        l._row_hash
+    from lines as l
+    inner join orders as o on o.sales_order_key = l.sales_order_key
+    left join {{ ref('dim_customer') }} as c
+        on c.customer_entity_key = md5(o.source_relation || '|' || o.customer_id)
+        and o.received_at >= c.valid_from
+        and (c.valid_to is null or o.received_at < c.valid_to)
+    left join {{ ref('dim_employee') }} as e
+        on e.employee_entity_key = md5(o.source_relation || '|' || o.salesperson_id)
+        and o.received_at >= e.valid_from
+        and (e.valid_to is null or o.received_at < e.valid_to)
+    left join {{ ref('dim_product') }} as p
+        on p.product_entity_key = md5(l.source_relation || '|' || l.product_id)
+        and o.received_at >= p.valid_from
+        and (p.valid_to is null or o.received_at < p.valid_to)
+)
+
+select
+    j.*,
+    {{ sales_month_key('j') }} as sales_month_key,
+    {{ generation() }} as _generation
+from joined as j

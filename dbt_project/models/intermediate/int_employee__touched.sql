@@ -1,0 +1,24 @@
+-- an employee changed, an assignment or its department changed, or an assignment's boundary was passed
+select e.employee_key as key
+from {{ ref('base_employee') }} as e
+where e._generation > (select b.published_generation from {{ ref('int_build') }} as b)
+
+union
+
+select md5(j.source_relation || '|' || j.employee_id) as key
+from {{ ref('base_employment') }} as j
+cross join {{ ref('int_build') }} as b
+where
+    j._generation > b.published_generation
+    or (j.effective_from > cast(timezone('UTC', b.published_as_of) as date)
+        and j.effective_from <= cast(timezone('UTC', b.as_of) as date))
+    or (j.effective_to > cast(timezone('UTC', b.published_as_of) as date)
+        and j.effective_to <= cast(timezone('UTC', b.as_of) as date))
+
+union
+
+select md5(j.source_relation || '|' || j.employee_id) as key
+from {{ ref('base_employment') }} as j
+inner join {{ ref('base_department') }} as d
+    on d.department_key = md5(j.source_relation || '|' || j.department_id)
+where d._generation > (select b.published_generation from {{ ref('int_build') }} as b)

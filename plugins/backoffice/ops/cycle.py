@@ -1,0 +1,168 @@
+"""One refresh, step by step: load → validate → transform → audit → publish.
+
+Each step is a plain function that a task, a command or a test calls; state lives in the warehouse, so a step can be
+repeated, and a refresh killed anywhere is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from backoffice.contracts import load_contracts
+from backoffice.errors import AuditError
+from backoffice.landing import LocalBatchStore
+from backoffice.settings import Settings
+from backoffice.sources import load_sources
+from backoffice.warehouse import audit as auditing
+from backoffice.warehouse import build as building
+from backoffice.warehouse import dbt, meta
+from backoffice.warehouse import load as loading
+from backoffice.warehouse.connection import open_warehouse
+from backoffice.warehouse.lease import Lease
+
+STEPS = ("load", "validate", "transform", "audit", "publish")
+
+
+def refresh(settings: Settings, holder: str, *, wait: float = 0.0) -> dict[str, dict[str, Any]]:
+    """All five steps under one lease.
+
+    Raises:
+        LeaseHeldError: another build holds the warehouse after ``wait`` seconds.
+        AuditError: the audit failed; the version before stays published.
+    """
+    with Lease(settings).held(holder, wait=wait, release=False):
+        pass
+    return {step: globals()[step](settings, holder) for step in STEPS}
+
+
+def load(settings: Settings, holder: str) -> dict[str, Any]:
+    """Load what landed since the watermark into a new generation, after finishing what a kill interrupted."""
+    from backoffice.ops.publication import recover_publication
+
+    sources = load_sources(settings.sources_dir)
+    with Lease(settings).held(holder, release=False), open_warehouse(settings) as connection:
+        started = time.monotonic()
+        meta.create(connection)
+        recover_publication(settings, connection)
+        result = loading.load(
+            connection, _store(settings), sources, fingerprint=dbt.fingerprint(settings), holder=holder
+        )
+        if not result.idle:
+            _time(connection, result.generation, "load", started)
+        return {"generation": result.generation, "batches": result.batches, "rows": result.rows, "idle": result.idle}
+
+
+def validate(settings: Settings, holder: str) -> dict[str, Any]:
+    """Judge the rows of the generation."""
+    from backoffice.validate import validate as judge
+
+    with _step(settings, holder, "validate") as connection:
+        if connection is None:
+            return {"idle": True}
+        result = judge(
+            connection,
+            _store(settings),
+            load_sources(settings.sources_dir),
+            load_contracts(settings.contracts_dir),
+            settings=settings,
+            generation=meta.current_generation(connection),
+        )
+        return {"judged": result.judged, "quarantined": result.quarantined, "by_rule": result.by_rule}
+
+
+def transform(settings: Settings, holder: str) -> dict[str, Any]:
+    """Build with dbt what the generation touched."""
+    with Lease(settings).held(holder, release=False):
+        started = time.monotonic()
+        with open_warehouse(settings) as connection:
+            if _is_idle(connection):
+                return {"idle": True}
+            planned = building.plan(connection)
+        seconds = building.build(settings, planned)
+        with open_warehouse(settings) as connection:
+            building.record_built(connection, planned, dbt.fingerprint(settings))
+            _time(connection, planned.generation, "transform", started)
+    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:3]
+    return {"models": len(seconds), "full": planned.is_full, "slowest": {n: round(s, 3) for n, s in slowest}}
+
+
+def audit(settings: Settings, holder: str) -> dict[str, Any]:
+    """Test what was built and balance the books; withhold publication when something blocks.
+
+    Raises:
+        AuditError: a blocking check failed. The status says so in every channel.
+    """
+    from backoffice.ops.status import write_status
+
+    with Lease(settings).held(holder, release=False):
+        started = time.monotonic()
+        with open_warehouse(settings) as connection:
+            if _is_idle(connection):
+                return {"idle": True}
+            planned = building.plan(connection)
+        checks = auditing.run_tests(settings, planned)
+        with open_warehouse(settings) as connection:
+            checks += auditing.check_books(connection, planned.generation)
+            _time(connection, planned.generation, "audit", started)
+            try:
+                auditing.record(connection, planned.generation, checks)
+            except AuditError as error:
+                write_status(settings, connection, withheld=str(error))
+                raise
+    warned = [check.name for check in checks if not check.blocking and check.failures]
+    return {"checks": len(checks), "warned": warned}
+
+
+def publish(settings: Settings, holder: str) -> dict[str, Any]:
+    """Publish the audited generation, and say in every channel how fresh it is."""
+    from backoffice.ops.publication import publish_generation
+    from backoffice.ops.status import write_status
+
+    with Lease(settings).held(holder, release=True), open_warehouse(settings) as connection:
+        started = time.monotonic()
+        idle = _is_idle(connection)
+        result = publish_generation(settings, connection, idle=idle)
+        if not idle:
+            _time(connection, meta.current_generation(connection), "publish", started)
+        write_status(settings, connection)
+        return result
+
+
+def warm(settings: Settings) -> None:
+    """Import what the steps need and parse the dbt project, in the process that tasks are forked from."""
+    import great_expectations  # noqa: F401
+
+    dbt.manifest(settings)
+
+
+@contextmanager
+def _step(settings: Settings, holder: str, name: str) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """The warehouse under the lease, timed; None when the generation is already published."""
+    with Lease(settings).held(holder, release=False), open_warehouse(settings) as connection:
+        started = time.monotonic()
+        if _is_idle(connection):
+            yield None
+            return
+        yield connection
+        _time(connection, meta.current_generation(connection), name, started)
+
+
+def _store(settings: Settings) -> LocalBatchStore:
+    return LocalBatchStore(settings.landing_dir)
+
+
+def _is_idle(connection: duckdb.DuckDBPyConnection) -> bool:
+    return meta.current_generation(connection) == meta.published_generation(connection)
+
+
+def _time(connection: duckdb.DuckDBPyConnection, generation: int, step: str, started: float) -> None:
+    seconds = time.monotonic() - started
+    connection.execute(
+        "INSERT INTO meta.step_time VALUES (?, ?, ?, ?)", [generation, step, datetime.now(UTC), seconds]
+    )

@@ -1,0 +1,81 @@
+"""The platform's status, told every cycle in every channel: what readers see, how old it is, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+from backoffice.publish import SourceStatus, Status, current_file
+from backoffice.publish import write_status as write
+from backoffice.settings import Settings
+from backoffice.warehouse import meta
+
+_SOURCES = """
+SELECT
+    s.source, any_value(s.source_relation), any_value(s.freshness_minutes),
+    (SELECT max(event_at_max) FROM meta.batch AS b WHERE b.source = s.source),
+    (SELECT max(landed_at) FROM meta.batch AS b WHERE b.source = s.source),
+    (SELECT coalesce(sum(landed_rows), 0) FROM meta.batch_table AS t WHERE t.source = s.source),
+    (SELECT count(*) FROM meta.quarantined AS q
+        WHERE q.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source)),
+    (SELECT count(DISTINCT (w.batch_id, w.row_no)) FROM meta.waiting AS w
+        WHERE w.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source))
+FROM meta.source_table AS s
+GROUP BY s.source
+ORDER BY s.source
+"""
+
+
+def write_status(settings: Settings, connection: duckdb.DuckDBPyConnection, *, withheld: str = "") -> None:
+    """Rewrite the status.
+
+    Args:
+        settings: where the channels are.
+        connection: the warehouse.
+        withheld: why the newest generation is not published; empty when it is.
+
+    Raises:
+        BackofficeError: PostgreSQL could not be written; the files were.
+    """
+    write(settings, _status(settings, connection, withheld))
+
+
+def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld: str) -> Status:
+    now = datetime.now(UTC)
+    row = connection.execute(
+        "SELECT version, generation, as_of, published_at FROM meta.generation WHERE generation = ?",
+        [meta.published_generation(connection)],
+    ).fetchone()
+    version, generation, as_of, published_at = row or (None, None, None, None)
+    file = current_file(settings)
+    return Status(
+        state="withheld" if withheld else "published" if row else "starting",
+        reason=withheld,
+        checked_at=now,
+        version=version,
+        generation=generation,
+        as_of=as_of,
+        published_at=published_at,
+        file_version=file.version if file else None,
+        sources=tuple(_source(found, now) for found in connection.execute(_SOURCES).fetchall()),
+    )
+
+
+def _source(row: tuple[object, ...], now: datetime) -> SourceStatus:
+    source, relation, minutes, event_at, landed_at, landed, quarantined, waiting = row
+    assert isinstance(minutes, int) and isinstance(landed, int)
+    assert isinstance(quarantined, int) and isinstance(waiting, int)
+    late = not isinstance(landed_at, datetime) or now - landed_at > timedelta(minutes=minutes)
+    return SourceStatus(
+        source=str(source),
+        source_relation=str(relation),
+        last_event_at=event_at if isinstance(event_at, datetime) else None,
+        last_landed_at=landed_at if isinstance(landed_at, datetime) else None,
+        landed_rows=landed,
+        accepted_rows=landed - quarantined - waiting,
+        quarantined_rows=quarantined,
+        waiting_rows=waiting,
+        freshness_minutes=minutes,
+        is_late=late,
+    )

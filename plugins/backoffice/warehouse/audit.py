@@ -1,0 +1,97 @@
+"""Audit: contract tests on what was written, and the books: every landed row is accepted, quarantined or waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from backoffice.errors import AuditError
+from backoffice.settings import Settings
+from backoffice.warehouse import dbt
+from backoffice.warehouse.build import BuildPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of an audit. ``blocking`` checks withhold publication when they fail."""
+
+    name: str
+    passed: bool
+    failures: int
+    detail: str = ""
+    blocking: bool = True
+
+
+def run_tests(settings: Settings, planned: BuildPlan) -> list[Check]:
+    """dbt's tests on the models of this build; unit tests judge the code, not the data, and run in CI."""
+    command = ["test", "--exclude-resource-type", "unit_test", *planned.arguments()]
+    results = dbt.run_dbt(settings, command, planned.variables)
+    return [_from_test(result) for result in results]
+
+
+def check_books(connection: duckdb.DuckDBPyConnection, generation: int) -> list[Check]:
+    """Rows of each batch of this generation: what its manifest counts is what raw holds, once each."""
+    tables = connection.execute(
+        "SELECT DISTINCT source, table_name FROM meta.batch_table WHERE generation = ? ORDER BY ALL", [generation]
+    ).fetchall()
+    return [_book(connection, generation, source, table) for source, table in tables]
+
+
+def record(connection: duckdb.DuckDBPyConnection, generation: int, checks: list[Check]) -> None:
+    """Write the results and stamp the generation.
+
+    Raises:
+        AuditError: a blocking check failed; names the first and says how to see the rows.
+    """
+    now = datetime.now(UTC)
+    for check in checks:
+        connection.execute(
+            "INSERT INTO meta.audit_result VALUES (?, ?, ?, ?, ?, ?)",
+            [generation, check.name, check.passed, check.failures, check.detail, now],
+        )
+    broken = [check for check in checks if check.blocking and not check.passed]
+    connection.execute(
+        "UPDATE meta.generation SET audited_at = ?, audit_passed = ? WHERE generation = ?",
+        [now, not broken, generation],
+    )
+    if broken:
+        first = broken[0]
+        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+        raise AuditError(
+            f"{first.name}: {first.failures} rows break it{more}; {first.detail}".rstrip("; "),
+            where=f"generation {generation}",
+            rule="nobody reads what was not audited",
+            next_step="readers keep the version before; correct the rows at the source or the model, "
+            "and the next cycle publishes",
+        )
+
+
+def _from_test(result: Any) -> Check:
+    status = str(result.status)
+    failures = int(result.failures or 0)
+    return Check(
+        name=result.node.name,
+        passed=status in ("pass", "warn") and (status == "warn" or failures == 0),
+        failures=failures,
+        detail="" if status == "pass" else str(result.message or ""),
+        blocking=status != "warn",
+    )
+
+
+def _book(connection: duckdb.DuckDBPyConnection, generation: int, source: str, table: str) -> Check:
+    """Landed by the manifests against raw rows, each identity once."""
+    row = connection.execute(
+        f"""SELECT
+            (SELECT sum(landed_rows) FROM meta.batch_table WHERE generation = $g AND source = $s AND table_name = $t),
+            count(*) FILTER (WHERE NOT _derived),
+            count(DISTINCT (_batch_id, _row_no)) FILTER (WHERE NOT _derived)
+        FROM raw.{source}__{table} WHERE _generation = $g""",
+        {"g": generation, "s": source, "t": table},
+    ).fetchone()
+    landed, held, distinct = (int(value or 0) for value in row) if row else (0, 0, 0)
+    passed = landed == held == distinct
+    detail = "" if passed else f"manifests count {landed} rows, raw holds {held} of which {distinct} distinct"
+    return Check(f"books.{source}.{table}", passed, abs(landed - held) + held - distinct, detail)
