@@ -19,7 +19,11 @@ PEOPLE = (
 ORDER = ("sales_order", "c", {"order_id": "O1", "customer_id": "K1", "salesperson_id": "E1"})
 LINE = ("sales_order_line", "c", {"order_line_id": "L1", "order_id": "O1", "product_id": "P1"})
 HASHED = (
-    "dim_customer", "dim_product", "dim_employee", "fct_sales_order_lines", "fct_headcount_daily",
+    "dim_customer",
+    "dim_product",
+    "dim_employee",
+    "fct_sales_order_lines",
+    "fct_headcount_daily",
     "mart_sales_by_month_customer_employee",
 )
 
@@ -80,14 +84,18 @@ def test_deletes_key_changes_and_truncates(make_world: Callable[..., Any]) -> No
     world = make_world()
     world.land(*PEOPLE, ORDER, LINE, ("sales_order_line", "c", LINE[2] | {"order_line_id": "L2", "line_number": 2}))
     world.cycle()
-    world.land(("sales_order_line", "d", {"order_line_id": "L1"}), ("sales_order_line", "c", LINE[2] | {"order_line_id": "L7"}))
+    world.land(
+        ("sales_order_line", "d", {"order_line_id": "L1"}), ("sales_order_line", "c", LINE[2] | {"order_line_id": "L7"})
+    )
     world.cycle()
     lines = "SELECT order_line_id FROM marts.fct_sales_order_lines ORDER BY ALL"
     assert world.query(lines) == [("L2",), ("L7",)]
     removed = "SELECT count(*) FROM meta.removed_row WHERE model = 'fct_sales_order_lines'"
     assert world.query(removed)[0][0] >= 2
 
-    world.land(("sales_order_line", "t", {}), ("sales_order_line", "c", LINE[2] | {"order_line_id": "L7", "net_amount": 5}))
+    world.land(
+        ("sales_order_line", "t", {}), ("sales_order_line", "c", LINE[2] | {"order_line_id": "L7", "net_amount": 5})
+    )
     world.cycle()
     assert world.query("SELECT order_line_id, net_amount FROM marts.fct_sales_order_lines") == [("L7", 5)]
     assert world.query("SELECT count(*) FROM meta.audit_result WHERE NOT passed") == [(0,)]
@@ -157,7 +165,11 @@ def _random_batch(world: Any, rng: random.Random) -> list[tuple[str, str, dict[s
             changes.append(("sales_order_line", "u", values | amount))
         else:
             table, column, name = rng.choice(
-                [("sales_order_line", "order_line_id", "L"), ("sales_order", "order_id", "O"), ("customer", "customer_id", "C")]
+                [
+                    ("sales_order_line", "order_line_id", "L"),
+                    ("sales_order", "order_id", "O"),
+                    ("customer", "customer_id", "C"),
+                ]
             )
             changes.append((table, "d", {column: f"{name}{rng.randint(1, 9)}"}))
     return changes
@@ -183,7 +195,9 @@ def test_incremental_equals_full(make_world: Callable[..., Any], seed: int) -> N
     """Many small cycles end with the same rows as one full build over the same landing."""
     rng = random.Random(seed)
     world = make_world("steps")
-    world.land(("department", "c", {"department_id": "D1"}), *(("employee", "c", {"employee_id": f"E{n}"}) for n in (1, 2)))
+    world.land(
+        ("department", "c", {"department_id": "D1"}), *(("employee", "c", {"employee_id": f"E{n}"}) for n in (1, 2))
+    )
     for _ in range(8):
         for _ in range(rng.randint(1, 2)):
             world.land(*_random_batch(world, rng))

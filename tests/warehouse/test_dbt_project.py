@@ -14,8 +14,14 @@ from backoffice.warehouse import dbt
 
 CHECKOUT = Path(__file__).parents[2]
 PUBLISHED = [
-    "dim_customer", "dim_date", "dim_employee", "dim_product", "fct_headcount_daily", "fct_sales_order_lines",
-    "mart_data_freshness", "mart_sales_by_month_customer_employee",
+    "dim_customer",
+    "dim_date",
+    "dim_employee",
+    "dim_product",
+    "fct_headcount_daily",
+    "fct_sales_order_lines",
+    "mart_data_freshness",
+    "mart_sales_by_month_customer_employee",
 ]
 
 
@@ -37,9 +43,8 @@ def test_everything_is_described(make_world: Callable[..., Any]) -> None:
     assert len(nodes) > 30
     assert [n.name for n in nodes if not n.description] == []
     for node in nodes:
-        built = world.query(
-            f"SELECT column_name FROM duckdb_columns() WHERE schema_name = '{node.schema}' AND table_name = '{node.name}'"
-        )
+        columns = "SELECT column_name FROM duckdb_columns() WHERE schema_name = '{}' AND table_name = '{}'"
+        built = world.query(columns.format(node.schema, node.name))
         assert built, node.name
         described = {column.name for column in node.columns.values() if column.description}
         assert [name for (name,) in built if name not in described] == [], node.name
@@ -60,7 +65,9 @@ def test_published_models_are_the_documented_ones(make_world: Callable[..., Any]
 )
 def test_hand_written_models_keep_the_rules(pattern: str, rule: str) -> None:
     folder = CHECKOUT / "dbt_project" / "models"
-    hand_written = [p for name in ("intermediate", "dimensions", "facts", "marts") for p in (folder / name).rglob("*.sql")]
+    hand_written = [
+        p for name in ("intermediate", "dimensions", "facts", "marts") for p in (folder / name).rglob("*.sql")
+    ]
     assert len(hand_written) >= 15
     broken = [path.name for path in hand_written if re.search(pattern, _without_config(path.read_text("utf-8")))]
     assert broken == [], rule

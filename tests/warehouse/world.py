@@ -22,33 +22,68 @@ from backoffice.warehouse.load import load
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DEFAULTS: dict[str, dict[str, Any]] = {
     "customer": {
-        "name": "Acme", "customer_type": "company", "country_code": "DK", "currency_code": "DKK",
-        "payment_terms_days": 30, "status": "active", "created_at": START, "region": "North", "segment": "smb",
+        "name": "Acme",
+        "customer_type": "company",
+        "country_code": "DK",
+        "currency_code": "DKK",
+        "payment_terms_days": 30,
+        "status": "active",
+        "created_at": START,
+        "region": "North",
+        "segment": "smb",
     },
     "employee": {
-        "full_name": "Ada", "country_code": "DK", "worker_type": "employee", "status": "active",
-        "original_hire_date": "2024-02-01", "last_hire_date": "2024-02-01",
+        "full_name": "Ada",
+        "country_code": "DK",
+        "worker_type": "employee",
+        "status": "active",
+        "original_hire_date": "2024-02-01",
+        "last_hire_date": "2024-02-01",
     },
     "department": {"company_id": "C1", "name": "Sales", "function": "sales", "is_back_office": False},
     "employment": {
-        "company_id": "C1", "department_id": "D1", "job_title": "Clerk", "work_arrangement": "onsite",
-        "fte_pct": 100, "effective_from": "2024-02-01",
+        "company_id": "C1",
+        "department_id": "D1",
+        "job_title": "Clerk",
+        "work_arrangement": "onsite",
+        "fte_pct": 100,
+        "effective_from": "2024-02-01",
     },
     "product": {"name": "Bolt", "unit_of_measure": "EA", "is_stocked": True, "status": "active"},
     "sales_order": {
-        "company_id": "C1", "channel": "web", "received_at": START, "currency_code": "DKK", "fx_rate": 1,
-        "net_amount": 0, "tax_amount": 0, "freight_amount": 0, "gross_amount": 0, "status": "received",
+        "company_id": "C1",
+        "channel": "web",
+        "received_at": START,
+        "currency_code": "DKK",
+        "fx_rate": 1,
+        "net_amount": 0,
+        "tax_amount": 0,
+        "freight_amount": 0,
+        "gross_amount": 0,
+        "status": "received",
     },
     "sales_order_line": {
-        "line_number": 1, "ordered_qty": 2, "cancelled_qty": 0, "unit_price": 10, "net_amount": 20,
+        "line_number": 1,
+        "ordered_qty": 2,
+        "cancelled_qty": 0,
+        "unit_price": 10,
+        "net_amount": 20,
         "currency_code": "DKK",
     },
     "compensation": {
-        "component": "base_salary", "frequency": "monthly", "amount": 40000, "currency_code": "DKK",
+        "component": "base_salary",
+        "frequency": "monthly",
+        "amount": 40000,
+        "currency_code": "DKK",
         "effective_from": "2024-02-01",
     },
 }
-NUMBERED = {"customer": "customer_number", "employee": "employee_number", "product": "sku", "sales_order": "order_number"}
+NUMBERED = {
+    "customer": "customer_number",
+    "employee": "employee_number",
+    "product": "sku",
+    "sales_order": "order_number",
+}
 
 
 def source_yaml(contracts: Contracts, name: str = "mini") -> str:
@@ -66,9 +101,14 @@ def source_yaml(contracts: Contracts, name: str = "mini") -> str:
         for table in contracts
     }
     data = {
-        "apiVersion": "backoffice/v1", "source": name, "source_relation": name, "description": "A source for tests.",
-        "connection": {"kind": "postgres", "database": name}, "defaults": {"timezone": "Europe/Copenhagen"},
-        "reads": reads, "tables": tables,
+        "apiVersion": "backoffice/v1",
+        "source": name,
+        "source_relation": name,
+        "description": "A source for tests.",
+        "connection": {"kind": "postgres", "database": name},
+        "defaults": {"timezone": "Europe/Copenhagen"},
+        "reads": reads,
+        "tables": tables,
     }
     return yaml.safe_dump(data, sort_keys=False)
 
@@ -105,16 +145,22 @@ class World:
             rows = [(number, op, row) for number, (t, op, row) in enumerate(changes, 1) if t == name]
             self._write(batch.path(name), self._table(name), batch.batch_id, rows)
         return batch.commit(
-            kind="stream", offset={"at": self.now.isoformat()}, full_tables=full,
-            event_at_min=self.now, event_at_max=self.now,
+            kind="stream",
+            offset={"at": self.now.isoformat()},
+            full_tables=full,
+            event_at_min=self.now,
+            event_at_max=self.now,
         )
 
     def cycle(self) -> int:
         """Load, build, audit and stamp as published; returns the generation."""
         with open_warehouse(self.settings) as connection:
             loaded = load(
-                connection, self.store, load_sources(self.settings.sources_dir),
-                fingerprint=dbt.fingerprint(self.settings), holder="test",
+                connection,
+                self.store,
+                load_sources(self.settings.sources_dir),
+                fingerprint=dbt.fingerprint(self.settings),
+                holder="test",
             )
             if loaded.idle:
                 return loaded.generation
@@ -146,8 +192,12 @@ class World:
             connection.execute(f"CREATE TABLE t ({', '.join(f'{n} {k}' for n, k in columns.items())})")
             for number, op, values in rows:
                 row = self._row(table, op, values) | {
-                    "_batch_id": batch_id, "_row_no": number, "_op": op, "_event_id": f"{batch_id}/{number}",
-                    "_event_at": self.now, "_ingested_at": self.now,
+                    "_batch_id": batch_id,
+                    "_row_no": number,
+                    "_op": op,
+                    "_event_id": f"{batch_id}/{number}",
+                    "_event_at": self.now,
+                    "_ingested_at": self.now,
                 }
                 names = ", ".join(row)
                 marks = ", ".join("?" * len(row))
