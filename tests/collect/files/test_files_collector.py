@@ -204,6 +204,16 @@ def test_a_bad_file_is_set_aside_once_and_the_others_go_on(people: Any) -> None:
     assert collector.counts == FileCounts(landed=1, set_aside=1)
 
 
+def test_a_half_written_list_of_errors_is_mended(people: Any) -> None:
+    people.drop("people1.csv", "id,surname\n1,Ås\n", mtime=1)
+    people.land()
+    path = people.settings.collect_dir / "hr.errors.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    people.land()
+    (line,) = people.errors()
+    assert json.loads(line)["file"] == "people1.csv"
+
+
 def test_an_empty_file_is_set_aside_where_a_header_is_due(people: Any) -> None:
     people.drop("people.csv", "")
     assert people.land() == []
@@ -302,6 +312,12 @@ def test_layouts_nobody_can_follow_are_refused_before_any_file(
 ) -> None:
     with pytest.raises(MappingError, match=r"cannot be used|not known"):
         inbox(people=make_read("*.csv", "id", **dialect)).collector()
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*.csv", "../*.csv"])
+def test_a_pattern_stays_in_the_folder(inbox: Make, make_read: MakeRead, pattern: str) -> None:
+    with pytest.raises(MappingError, match="leaves the watched folder"):
+        inbox(people=make_read(pattern, "id")).collector()
 
 
 def test_a_column_may_not_take_an_envelope_name(inbox: Make, make_read: MakeRead) -> None:

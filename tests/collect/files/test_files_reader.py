@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.data import shared_data
 
-from backoffice.collect.files.reader import FileRows, Stamp, write_parquet
+from backoffice.collect.files.reader import FileRows, write_parquet
+from backoffice.collect.files.records import Stamp
 from backoffice.errors import FileSetAsideError
 from backoffice.landing import envelope_schema
 from backoffice.settings import Settings
@@ -238,11 +239,13 @@ def _damaged(n: int, kind: str) -> bytes:
 
 def test_blocks_of_a_large_file_are_joined_exactly(rows_of: Read) -> None:
     lines = [f'{n},"ø{n}\r\n\r\n",{"x" * (n % 90)}' for n in range(60_000)]
-    lines[40_000] = "40000,lost"
+    lost = (0, 40_000, 40_001, 49_999, 50_000, 50_003, 59_999)
+    for n in lost:
+        lines[n] = f"{n},lost"
     rows = rows_of("a,b,c\r\n" + "\r\n".join(lines) + "\r\n")
     assert [row["_row_no"] for row in rows] == list(range(1, 60_001))
-    assert _defect(rows[40_000])["value"] == "40000,lost"
-    assert all(row["b"] == f"ø{n}\r\n\r\n" for n, row in enumerate(rows) if n != 40_000)
+    assert [_defect(rows[n])["value"] for n in lost] == [f"{n},lost" for n in lost]
+    assert all(row["b"] == f"ø{n}\r\n\r\n" for n, row in enumerate(rows) if n not in lost)
 
 
 def test_adventureworks_employees(tmp_path: Path, settings: Settings) -> None:

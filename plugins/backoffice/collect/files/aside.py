@@ -22,9 +22,11 @@ class AsideList:
         self._path = path
         self._known: set[tuple[str, str, str]] = set()
         self._hashes: set[str] = set()
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                self._remember(json.loads(line))
+
+    def refresh(self) -> None:
+        """Read the list again; the caller holds the source's lock, because a half-written line is mended."""
+        for entry in _written(self._path):
+            self._remember(entry)
 
     def record(self, candidate: Candidate, sha256: str, error: FileSetAsideError) -> bool:
         """Write the error down and log it; False when the same was written before.
@@ -53,6 +55,17 @@ class AsideList:
         self._known.add(_key(entry))
         if entry["sha256"]:
             self._hashes.add(entry["sha256"])
+
+
+def _written(path: Path) -> list[dict[str, Any]]:
+    """The entries of the list; a last line that a killed collector left half written is cut off: it is found again."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        os.truncate(path, len(whole.encode()))
+    return [json.loads(line) for line in whole.split("\n")[:-1]]
 
 
 def _entry(candidate: Candidate, sha256: str, error: FileSetAsideError) -> dict[str, Any]:

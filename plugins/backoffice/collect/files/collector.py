@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from backoffice.collect.files.aside import AsideList
 from backoffice.collect.files.history import FileHistory
 from backoffice.collect.files.layout import check_layouts, watched_folder
-from backoffice.collect.files.reader import FileRows, Stamp, write_parquet
+from backoffice.collect.files.reader import FileRows, write_parquet
+from backoffice.collect.files.records import Stamp
 from backoffice.collect.files.snapshot import Snapshot, take_snapshot
 from backoffice.collect.files.watch import Candidate, FolderWatch
 from backoffice.collect.lock import source_lock
@@ -111,6 +112,7 @@ class FileCollector:
             shutil.rmtree(self._work, ignore_errors=True)  # what a killed collector left
             self._work.mkdir(parents=True)
             self._history.refresh()
+            self._aside.refresh()
             try:
                 yield
             finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from backoffice.errors import MappingError
 from backoffice.landing import ENVELOPE
@@ -36,6 +36,7 @@ def check_layouts(config: SourceConfig) -> None:
         _check_characters(read.dialect, where)
         _check_encoding(read.dialect.encoding, where)
         _check_columns(read, where)
+        _check_pattern(read.pattern, where)
 
 
 def _check_characters(dialect: FileDialect, where: str) -> None:
@@ -74,4 +75,14 @@ def _check_columns(read: ReadTable, where: str) -> None:
             f"columns {', '.join(taken)} have names of the platform's own",
             where=f"{where}.columns",
             next_step="rename them: a file without a header takes any name, one with a header must change its own",
+        )
+
+
+def _check_pattern(pattern: str, where: str) -> None:
+    parts = PurePath(pattern)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise MappingError(
+            f"pattern {pattern} leaves the watched folder",
+            where=where,
+            next_step="give the pattern inside connection.folder",
         )

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backoffice.collect.files.header import check_header
-from backoffice.collect.files.rejects import Reject, defect_table, read_rejects
+from backoffice.collect.files.records import POSITION, Stamp, landed_schema, landed_tables
+from backoffice.collect.files.rejects import Defect, Reject, defects_of, read_rejects
 from backoffice.collect.files.text import BLANK, CR, PreparedText, prepare_text
 from backoffice.errors import FileSetAsideError
-from backoffice.landing import ENVELOPE, envelope_schema
 from backoffice.settings import Settings
 from backoffice.sources import FileDialect, ReadTable
 
 _ROWS = 50_000
 # the default of 2 MB rejects records that carry an embedded document
 _RECORD_BYTES = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What the envelope says of a file's rows."""
-
-    batch_id: str
-    file: str
-    sha256: str
-    event_at: datetime
-    ingested_at: datetime
+# DuckDB takes sixteen records' worth a buffer by default, which leaves a collector no memory to sort in
+_BUFFER_BYTES = 2 * _RECORD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +66,9 @@ def write_parquet(
         split = _split(connection, raw, read, work)
         rejects = read_rejects(connection, split.text)
         _account(connection, split, read, rejects)
-        rows = _write(connection, read, stamp, defect_table(rejects, read.dialect.header), target)
-        return FileRows(rows, sum(not reject.blank for reject in rejects), split.text.marked_cr)
+        defects = defects_of(rejects, read.dialect.header)
+        rows = _write(connection, read, stamp, defects, target)
+        return FileRows(rows, len(defects), split.text.marked_cr)
     finally:
         connection.close()
 
@@ -119,7 +109,7 @@ def _unreadable(error: duckdb.Error) -> FileSetAsideError:
 def _good_sql(text: PreparedText, read: ReadTable) -> str:
     columns = ", ".join(_restored(name, text) for name in read.columns)
     return (
-        "create or replace table good as select row_number() over () as _n, "
+        f"create or replace table good as select row_number() over () as {POSITION}, "
         f"{columns} from read_csv({_literal(str(text.path))}, {_options(read)})"
     )
 
@@ -138,6 +128,7 @@ def _options(read: ReadTable) -> str:
         "store_rejects": "true",
         "rejects_limit": "0",
         "max_line_size": str(_RECORD_BYTES),
+        "buffer_size": str(_BUFFER_BYTES),
     }
     return ", ".join(f"{key} = {value}" for key, value in options.items())
 
@@ -167,52 +158,15 @@ def _account(connection: duckdb.DuckDBPyConnection, split: _Split, read: ReadTab
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, read: ReadTable, stamp: Stamp, defects: pa.Table, target: Path
+    connection: duckdb.DuckDBPyConnection, read: ReadTable, stamp: Stamp, defects: list[Defect], target: Path
 ) -> int:
-    connection.register("defects", defects)
-    schema = pa.schema([(name, pa.string()) for name in read.columns] + envelope_schema())
     rows = 0
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for batch in connection.execute(_landed_sql(read), _parameters(stamp)).to_arrow_reader(_ROWS):
-            writer.write_table(pa.Table.from_batches([batch]).cast(schema))
-            rows += batch.num_rows
+    result = connection.execute("from good").to_arrow_reader(_ROWS)
+    with pq.ParquetWriter(target, landed_schema(read), compression="zstd") as writer:
+        for table in landed_tables(result, defects, read, stamp):
+            writer.write_table(table)
+            rows += table.num_rows
     return rows
-
-
-def _landed_sql(read: ReadTable) -> str:
-    columns = ", ".join(_quoted(name) for name in read.columns)
-    nulls = ", ".join(f"null::varchar as {_quoted(name)}" for name in read.columns)
-    values = {
-        "_batch_id": "$batch_id",
-        "_row_no": "_row_no",
-        "_op": "'r'",
-        "_event_id": "$content || ':' || _row_no",
-        "_event_at": "$event_at::timestamptz",
-        "_ingested_at": "$ingested_at::timestamptz",
-        "_source_file": "$file",
-        "_unchanged": "null::varchar[]",
-        "_defect": "_defect",
-    }
-    envelope = ", ".join(f"{values[name]} as {name}" for name in ENVELOPE)
-    return f"""
-        with shift as (select goods_before, max(defects_before) + 1 as places from defects group by goods_before),
-        records as (
-            select {columns}, good._n + coalesce(shift.places, 0) as _row_no, null::varchar as _defect
-            from good asof left join shift on good._n > shift.goods_before
-            union all
-            select {nulls}, record_no, defect from defects
-        )
-        select {columns}, {envelope} from records order by _row_no"""
-
-
-def _parameters(stamp: Stamp) -> dict[str, object]:
-    return {
-        "batch_id": stamp.batch_id,
-        "content": stamp.sha256[:16],
-        "event_at": stamp.event_at,
-        "ingested_at": stamp.ingested_at,
-        "file": stamp.file,
-    }
 
 
 def _literal(text: str) -> str:

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 
 import duckdb
-import pyarrow as pa
 
 from backoffice.collect.files.text import BAD, BLANK, CR, PreparedText
 
@@ -29,7 +28,7 @@ class Reject:
         """Physical lines it takes."""
         return 1 + self.text.count("\n")
 
-    def defect(self) -> str:
+    def as_json(self) -> str:
         """The row's ``_defect``."""
         return json.dumps(
             {
@@ -41,6 +40,14 @@ class Reject:
             },
             ensure_ascii=False,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A rejected record as it lands: how many rows stand before it in the file, and its ``_defect``."""
+
+    rows_before: int
+    json: str
 
 
 def read_rejects(connection: duckdb.DuckDBPyConnection, text: PreparedText) -> list[Reject]:
@@ -55,20 +62,16 @@ def read_rejects(connection: duckdb.DuckDBPyConnection, text: PreparedText) -> l
     ]
 
 
-def defect_table(rejects: list[Reject], header: bool) -> pa.Table:
-    """The rejected records as ``goods_before`` (rows read before it), ``defects_before``, ``record_no``, ``defect``.
+def defects_of(rejects: list[Reject], header: bool) -> list[Defect]:
+    """The rejected records that are not blank lines.
 
     A rejected record's line, less the header and the rejected ones before it, is the number of rows read before it.
     """
-    before = [reject.line - 1 - int(header) - position for position, reject in enumerate(rejects) if not reject.blank]
-    return pa.table(
-        {
-            "goods_before": pa.array(before, pa.int64()),
-            "defects_before": pa.array(range(len(before)), pa.int64()),
-            "record_no": pa.array([goods + place + 1 for place, goods in enumerate(before)], pa.int64()),
-            "defect": pa.array([reject.defect() for reject in rejects if not reject.blank], pa.string()),
-        }
-    )
+    return [
+        Defect(reject.line - 1 - int(header) - before, reject.as_json())
+        for before, reject in enumerate(rejects)
+        if not reject.blank
+    ]
 
 
 def _reject(line: int, column: str | None, message: str, text: str) -> Reject:
