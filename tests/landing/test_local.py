@@ -83,6 +83,7 @@ def test_the_second_of_two_writers_is_refused(tmp_path: Path) -> None:
     _write(second.path("more"), 1)
     with pytest.raises(LandingError, match="landed by another collector"):
         second.commit(kind="stream", offset={"winner": 2})
+    second.abort()
     last = store.last("shop")
     assert last is not None and last.offset == {"winner": 1}
 

@@ -62,8 +62,9 @@ class LocalBatch:
         return manifest
 
     def abort(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove what was written, unless a batch was landed there, by us or by another writer."""
+        if not (self._folder / MANIFEST).exists():
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _seal(self, name: str, full: bool) -> LandedTable:
         path = self._folder / f"{name}.parquet"
