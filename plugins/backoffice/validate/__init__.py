@@ -5,8 +5,8 @@ In: raw rows of loaded batches that were not judged yet. Out: verdicts, landed a
 """
 
 from backoffice.validate.gate import Judgement, judge
-from backoffice.validate.step import GateResult, validate
+from backoffice.validate.step import GateResult, validate, warm
 from backoffice.validate.suite_files import stale_suites, write_suites
 from backoffice.validate.verdicts import apply_verdicts
 
-__all__ = ["GateResult", "Judgement", "apply_verdicts", "judge", "stale_suites", "validate", "write_suites"]
+__all__ = ["GateResult", "Judgement", "apply_verdicts", "judge", "stale_suites", "validate", "warm", "write_suites"]

@@ -1,4 +1,4 @@
-"""One run of Great Expectations over tables of a scratch database: which rows break which expectation."""
+"""One run of Great Expectations over views of a scratch database: which rows break which expectation."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Failure:
 
 
 class Checker:
-    """Judges tables with suites; made by :func:`open_checker`."""
+    """Judges views with suites; made by :func:`open_checker`."""
 
     def __init__(self, gx: Any, datasource: Any) -> None:
         self._gx = gx
         self._datasource = datasource
 
-    def failures(self, table: str, rows: int, suite: Suite) -> list[Failure]:
-        """What of the suite does not hold on the table, which has so many rows.
+    def failures(self, view: str, rows: int, suite: Suite) -> list[Failure]:
+        """What of the suite does not hold on the view, which has so many rows.
 
         First everything by counts alone, which GX bundles into one query; then only what failed, row by row: with
         ``COMPLETE`` GX sends two more queries for every expectation, also for one that holds.
@@ -40,8 +40,8 @@ class Checker:
         Raises:
             ValidationError: an expectation could not be computed, or it failed without naming its rows.
         """
-        # as a query, not a table asset, whose columns GX looks up in the catalogue: 12 ms a table
-        asset = self._datasource.add_query_asset(table, query=f"SELECT * FROM {table}")
+        # as a query, not a table asset, whose columns GX looks up in the catalogue: 12 ms a view
+        asset = self._datasource.add_query_asset(view, query=f"SELECT * FROM {view}")
         batch = asset.get_batch(asset.build_batch_request())
         results = self._run(batch, suite, list(suite.expectations), "BOOLEAN_ONLY")
         failed = [expectation for expectation in suite.expectations if not results[_rule(expectation)].success]
@@ -107,7 +107,7 @@ def open_checker(connection: duckdb.DuckDBPyConnection, database: str) -> Iterat
 
     Args:
         connection: any connection of the DuckDB instance; GX gets cursors of it, so it sees what is committed.
-        database: name of the attached database whose tables are judged.
+        database: name of the attached database whose views are judged.
     """
     gx = great_expectations()
     context = gx.get_context(mode="ephemeral", project_config=_project_config())

@@ -35,6 +35,7 @@ class Judgement:
 class _Span:
     """Batches ``after < seq <= upto`` of a source's read."""
 
+    database: str
     config: SourceConfig
     read: str
     after: int
@@ -42,9 +43,9 @@ class _Span:
 
     def relation(self, condition: str) -> str:
         """The source's rows of these batches that meet a condition, without deletes we concluded at loading."""
-        raw = raw_name(self.config.source, self.read)
+        raw = f'"{self.database}".raw.{raw_name(self.config.source, self.read)}'
         span = f"_batch_seq > {self.after} AND _batch_seq <= {self.upto} AND NOT _derived"
-        return f"(SELECT * FROM raw.{raw} WHERE {span} AND ({condition}))"
+        return f"(SELECT * FROM {raw} WHERE {span} AND ({condition}))"
 
 
 def judge(
@@ -102,24 +103,24 @@ class _Run:
             suite = suite_for(load_suite(item.table, self._expectations), item)
             if versions:
                 rows = span.relation("_op NOT IN ('d', 't')")
-                self._check(span, rows, row_select(item, rows), suite)
+                self._check(span, rows, versions, row_select(item, rows), suite)
             if deletes:
                 rows = span.relation("_op = 'd'")
-                self._check(span, rows, row_select(item, rows), key_suite(suite, item.table))
+                self._check(span, rows, deletes, row_select(item, rows), key_suite(suite, item.table))
         if others:
             rows = span.relation(own)
             suite = read_suite(span.config.source, span.read, span.config.reads[span.read])
-            self._check(span, rows, f"SELECT * FROM {rows}", suite)
+            self._check(span, rows, others, f"SELECT * FROM {rows}", suite)
 
     def _count(self, span: _Span, *conditions: str) -> list[int]:
         counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
         row = self._connection.execute(f"SELECT {counts} FROM {span.relation('true')} AS r").fetchone()
         return [int(count) for count in row or ()]
 
-    def _check(self, span: _Span, source_rows: str, select: str, suite: Suite) -> None:
-        table, rows = self._scratch.keep(select)
-        judged = Judged(span.config.source, span.read, source_rows, table, rows, suite)
-        self._scratch.record(judged, self._checker.failures(table, rows, suite))
+    def _check(self, span: _Span, source_rows: str, count: int, select: str, suite: Suite) -> None:
+        view = self._scratch.view(select)
+        judged = Judged(span.config.source, span.read, source_rows, view, count, suite)
+        self._scratch.record(judged, self._checker.failures(view, count, suite))
 
 
 def _drives(item: MappedTable, span: _Span) -> bool:
@@ -134,11 +135,13 @@ def _unjudged(
     for name, config in sources.items():
         start = after.get(name, 0)
         found = connection.execute(
-            """SELECT t.table_name, max(max(b.batch_seq)) OVER ()
+            """SELECT current_database(), t.table_name, max(max(b.batch_seq)) OVER ()
             FROM meta.batch AS b JOIN meta.batch_table AS t ON t.source = b.source AND t.batch_id = b.batch_id
             WHERE b.source = ? AND b.batch_seq > ? AND t.landed_rows > 0
             GROUP BY t.table_name ORDER BY t.table_name""",
             [name, start],
         ).fetchall()
-        spans += [_Span(config, read, start, int(upto)) for read, upto in found if read in config.reads]
+        spans += [
+            _Span(database, config, read, start, int(upto)) for database, read, upto in found if read in config.reads
+        ]
     return spans

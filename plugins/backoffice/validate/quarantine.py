@@ -16,9 +16,8 @@ from backoffice.sources import SourceConfig
 from backoffice.validate.verdicts import SOURCE, VERDICT, verdict_files
 
 _AT_ONCE = 200
-_COLUMNS = (
-    "source, table_name, batch_id, row_no, suite, suite_version, rule, severity, column_name, value, judged_at, row_json"
-)
+_COLUMNS = """source, table_name, batch_id, row_no, suite, suite_version, rule, severity, column_name, value, judged_at,
+    row_json"""
 
 
 @dataclass(frozen=True, slots=True)

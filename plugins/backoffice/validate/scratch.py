@@ -20,12 +20,12 @@ _NAMED = "named_rows"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A table of rows and the suite it was judged by. ``source_rows`` is the relation the rows were mapped from."""
+    """A view of rows and the suite it was judged by. ``source_rows`` is the relation the rows are mapped from."""
 
     source: str
     read: str
     source_rows: str
-    table: str
+    view: str
     rows: int
     suite: Suite
 
@@ -33,7 +33,8 @@ class Judged:
 class Scratch:
     """Attached under a name of its own and detached at the end: nothing is written to the warehouse.
 
-    Rows are mapped once into a table and judged there: each query GX sends would otherwise map them again.
+    Rows are judged through views: GX sends few queries, each maps only the columns it looks at, and copying 1.5 million
+    rows into tables first took twice as long as judging them in place.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, gate: str, judged_at: datetime) -> None:
@@ -42,7 +43,7 @@ class Scratch:
         self._connection = connection
         self._gate = gate
         self._judged_at = judged_at
-        self._tables = 0
+        self._views = 0
 
     def __enter__(self) -> Scratch:
         self._connection.execute(f"ATTACH ':memory:' AS {self.name}")
@@ -58,12 +59,12 @@ class Scratch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._connection.execute(f"DETACH {self.name}")
 
-    def keep(self, select: str) -> tuple[str, int]:
-        """Run a SELECT into a table; returns its name and its number of rows."""
-        self._tables += 1
-        table = f"rows_{self._tables}"
-        row = self._connection.execute(f"CREATE TABLE {self.name}.{table} AS {select}").fetchone()
-        return table, int(row[0]) if row else 0
+    def view(self, select: str) -> str:
+        """Name a SELECT, so that GX can query it."""
+        self._views += 1
+        name = f"rows_{self._views}"
+        self._connection.execute(f"CREATE VIEW {self.name}.{name} AS {select}")
+        return name
 
     def record(self, judged: Judged, failures: list[Failure]) -> None:
         """Note what a suite found: one verdict a failing row and rule, and the counts."""
@@ -105,7 +106,7 @@ class Scratch:
             SELECT $source, $read, n.batch_id, n.row_no, $gate, $suite, $version, $rule, $severity, {column}, {value},
                 cast(to_json(s) AS VARCHAR), $judged_at
             FROM {_NAMED} AS n
-            JOIN {self.name}.{judged.table} AS j ON j._batch_id = n.batch_id AND j._row_no = n.row_no
+            JOIN {self.name}.{judged.view} AS j ON j._batch_id = n.batch_id AND j._row_no = n.row_no
             JOIN (SELECT * EXCLUDE ({", ".join(BOOKKEEPING)}) FROM {judged.source_rows}) AS s
                 ON s._batch_id = n.batch_id AND s._row_no = n.row_no""",
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from backoffice.contracts import Contracts
 from backoffice.landing import BatchStore
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
+from backoffice.validate.duckdb_adapter import great_expectations
 from backoffice.validate.gate import Judgement, judge
 from backoffice.validate.verdicts import apply_verdicts, land_verdicts, validated_upto
 
@@ -54,6 +56,15 @@ def validate(
     land_verdicts(store, judgement)
     apply_verdicts(connection, store, generation)
     return _result(judgement)
+
+
+def warm() -> None:
+    """Import GX and what it needs for DuckDB, in the process that tasks are forked from. Nothing is connected to: a
+    fork would inherit DuckDB's connection without its threads.
+    """
+    great_expectations()
+    importlib.import_module("great_expectations.metrics")
+    importlib.import_module("duckdb_engine")
 
 
 def _result(judgement: Judgement) -> GateResult:

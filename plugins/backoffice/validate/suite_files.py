@@ -116,6 +116,6 @@ def _unusable(path: Path, what: str) -> ValidationError:
     return ValidationError(
         what,
         where=str(path),
-        rule="docs: hand-written expectations",
+        rule="a suite file is GX's own JSON, and every expectation carries its rule's name under meta.rule",
         next_step="mend the file and run `backoffice contracts check`",
     )
