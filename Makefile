@@ -1,0 +1,52 @@
+# Every target works from a fresh checkout: what is missing is installed first.
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# Two test processes suit two cores; tests that start servers take ports of their own.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down reset status test test-full lint format lock bench-freshness
+
+help: ## Show the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## Install the locked environment into .venv.
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@PYTHON=$(PYTHON) scripts/setup.sh
+	@touch $@
+
+up: $(INSTALLED) ## Start the platform, wait for the first publication and say where to connect.
+	@$(BIN)/backoffice up
+
+down: $(INSTALLED) ## Stop the platform; everything is kept.
+	@$(BIN)/backoffice down
+
+reset: $(INSTALLED) ## Stop the platform and delete all its data (YES=1 does not ask).
+	@$(BIN)/backoffice reset $(if $(YES),--yes)
+
+status: $(INSTALLED) ## Show processes, sources and what is published.
+	@$(BIN)/backoffice status
+
+test: lint ## What CI runs: lint, types and all tests but the slow ones.
+	$(PYTEST) -m "not slow"
+
+test-full: lint ## All tests, also those that take minutes.
+	$(PYTEST)
+
+lint: $(INSTALLED) ## Check style, formatting and types.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/backoffice contracts check
+
+format: $(INSTALLED) ## Put the code into its format.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock, keeping versions that still fit.
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --group dev pyproject.toml -o requirements.lock
+
+bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit to the marts; the platform must be up.
+	$(BIN)/python -m benchmarks.freshness

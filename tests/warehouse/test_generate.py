@@ -1,0 +1,73 @@
+"""Generated models follow the contracts and mappings, and say when they do not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backoffice.contracts import load_contracts
+from backoffice.settings import Settings
+from backoffice.sources import load_sources
+from backoffice.sources.mapping import mapped_tables
+from backoffice.warehouse.generate import generated_files, stale_files, write_files
+from backoffice.warehouse.generate.base import required_parents
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Settings:
+    for name in ("contracts", "sources", "dbt_project"):
+        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs"))
+    return Settings(project_dir=tmp_path, home=tmp_path / "home")
+
+
+def test_the_committed_files_are_up_to_date() -> None:
+    settings = Settings(project_dir=CHECKOUT)
+    assert stale_files(settings) == []
+    assert len(generated_files(settings)) > 30
+
+
+def test_a_new_source_adds_files_and_its_removal_takes_them_away(copied: Settings) -> None:
+    before = set(generated_files(copied))
+    shutil.copy(copied.sources_dir / "templates" / "northwind.yaml", copied.sources_dir)
+    stale = stale_files(copied)
+    staging = copied.dbt_dir / "models" / "staging" / "northwind"
+    assert staging / "stg_northwind__sales_order_line.sql" in stale
+    assert copied.dbt_dir / "models" / "base" / "sales_order" / "base_sales_order_line__versions.sql" in stale
+    assert set(write_files(copied)) == set(stale)
+    assert stale_files(copied) == []
+    (copied.sources_dir / "northwind.yaml").unlink()
+    write_files(copied)
+    assert not staging.exists() and set(generated_files(copied)) == before and stale_files(copied) == []
+
+
+def test_a_file_edited_by_hand_is_stale(copied: Settings) -> None:
+    path = copied.dbt_dir / "models" / "base" / "sales_order" / "base_sales_order.sql"
+    path.write_text(path.read_text() + "-- my own idea\n")
+    assert stale_files(copied) == [path]
+
+
+def test_rows_wait_only_for_parents_their_source_maps(copied: Settings) -> None:
+    contracts = load_contracts(copied.contracts_dir)
+    for name in ("northwind", "adventureworks"):
+        shutil.copy(copied.sources_dir / "templates" / f"{name}.yaml", copied.sources_dir)
+    (copied.sources_dir / "shop.yaml").unlink()
+    mapped = mapped_tables(load_sources(copied.sources_dir), contracts)
+    line, employment = contracts.named("sales_order_line"), contracts.named("employment")
+    assert line is not None and employment is not None
+    assert [(p["table"], p["relations"]) for p in required_parents(line, mapped)] == [
+        ("sales_order", ["northwind"]),
+        ("product", ["northwind"]),
+    ]
+    assert [p["table"] for p in required_parents(employment, mapped)] == ["employee", "department"]
+
+
+def test_an_unmapped_table_is_empty_and_typed(copied: Settings) -> None:
+    for path in copied.sources_dir.glob("*.yaml"):
+        path.unlink()
+    files = {path.name: text for path, text in generated_files(copied).items()}
+    sql = files["base_product__versions.sql"]
+    assert "cast(null as DECIMAL(18,6)) as standard_cost" in sql and sql.rstrip().endswith("where false")
