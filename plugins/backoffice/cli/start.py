@@ -26,6 +26,7 @@ _POLL_SECONDS = 0.5
 # One failed refresh may be a source that was not ready; a process that ended thrice will not come up by itself.
 _FAILED_RUNS = 2
 _RESTARTS = 3
+_PUBLICATION = "waiting for the first audited publication"
 
 
 def start_platform(settings: Settings) -> None:
@@ -62,13 +63,13 @@ class _Progress:
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._stage = ""
+        self.stage = ""
         self._spinner = err.status("starting")
 
     def show(self, stage: str) -> None:
-        if stage == self._stage:
+        if stage == self.stage:
             return
-        self._stage = stage
+        self.stage = stage
         err.print(f"[dim]{time.monotonic() - self._started:6.1f} s[/dim]  {escape(stage)}")
         self._spinner.update(escape(stage))
 
@@ -81,6 +82,7 @@ class _Progress:
 
 
 def _wait(settings: Settings, process: subprocess.Popen[bytes] | None, progress: _Progress) -> None:
+    since = datetime.now(tz=UTC)
     deadline = time.monotonic() + settings.start_timeout_seconds
     while True:
         state = _own_state(settings, process)
@@ -88,6 +90,8 @@ def _wait(settings: Settings, process: subprocess.Popen[bytes] | None, progress:
             _refuse_broken(state)
             if _is_ready(settings, state, progress):
                 return
+            if progress.stage == _PUBLICATION:
+                _refuse_failing(settings, since)
         if time.monotonic() > deadline:
             raise ServerError(
                 f"there is no audited publication after {settings.start_timeout_seconds:.0f} s",
@@ -137,13 +141,12 @@ def _is_ready(settings: Settings, state: SupervisorState, progress: _Progress) -
         return False
     if published_version(settings):
         return True
-    progress.show("waiting for the first audited publication")
-    _refuse_failing(settings, state)
+    progress.show(_PUBLICATION)
     return False
 
 
-def _refuse_failing(settings: Settings, state: SupervisorState) -> None:
-    since = datetime.fromtimestamp(state.started_at, tz=UTC)
+def _refuse_failing(settings: Settings, since: datetime) -> None:
+    """Runs from before this command do not count: their cause may have been mended."""
     failed = failed_runs(settings, REFRESH_DAG, since)
     if len(failed) >= _FAILED_RUNS:
         log_path = failed_task_log(settings, REFRESH_DAG, failed[0])

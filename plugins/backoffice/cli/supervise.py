@@ -19,6 +19,7 @@ from backoffice.ops.postgres import (
 from backoffice.ops.process import Component
 from backoffice.ops.supervisor import Preparation, Supervisor
 from backoffice.settings import Settings, get_settings
+from backoffice.simulate import prepare as prepare_demo
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,9 @@ def preparations(settings: Settings) -> Sequence[Preparation]:
         wanted.append(Preparation("creating the source's roles", lambda: ensure_source_roles(settings)))
     if "platform" in names:
         wanted.append(Preparation("creating the platform's databases", lambda: ensure_platform(settings)))
+    if _has_demo(settings):
+        # before the collectors start, so that their first runs find something
+        wanted.append(Preparation("filling the demo shop", lambda: prepare_demo(settings)))
     wanted.append(Preparation("preparing Airflow's database", lambda: prepare_airflow(settings)))
     return wanted
 
@@ -48,10 +52,14 @@ def preparations(settings: Settings) -> Sequence[Preparation]:
 def components(settings: Settings) -> Sequence[Component]:
     """The processes to keep running, in the order they start."""
     wanted = list(airflow_components(settings))
-    if settings.demo and not settings.source_url:
+    if _has_demo(settings):
         command = (sys.executable, "-m", "backoffice.simulate")
         wanted.insert(0, Component("demo-shop", command, child_environment(settings)))
     return wanted
+
+
+def _has_demo(settings: Settings) -> bool:
+    return settings.demo and not settings.source_url
 
 
 def main() -> None:

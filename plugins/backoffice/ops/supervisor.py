@@ -20,7 +20,7 @@ from typing import Protocol
 import psutil
 
 from backoffice.errors import BackofficeError, ServerError
-from backoffice.ops.process import Component, SupervisedProcess, kill_session, rotate
+from backoffice.ops.process import Component, SupervisedProcess, kill_session, rotate, session_members
 from backoffice.ops.state import RUNNING, ProcessRecord, new_state, read_state, write_state
 from backoffice.settings import Settings
 
@@ -194,9 +194,10 @@ def end_leftovers(settings: Settings) -> None:
     if state is None or state.process.alive():
         return
     for name, component in state.components.items():
-        if component.process and _still_ours(component.process):
-            log.warning("%s (pid %d) was left by a killed supervisor and is ended", name, component.process.pid)
-            kill_session(component.process.pid)
+        process = component.process
+        if process and _still_ours(process) and session_members(process.pid):
+            log.warning("%s (pid %d) was left by a killed supervisor and is ended", name, process.pid)
+            kill_session(process.pid)
 
 
 def _still_ours(process: ProcessRecord) -> bool:
