@@ -136,8 +136,9 @@ def publish(settings: Settings, holder: str) -> dict[str, Any]:
 
 def warm(settings: Settings) -> None:
     """Import what the steps need and parse the dbt project, in the process that tasks are forked from."""
-    import great_expectations  # noqa: F401
+    from backoffice.validate import warm as warm_validation
 
+    warm_validation()
     dbt.manifest(settings)
 
 
