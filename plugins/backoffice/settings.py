@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -127,6 +128,11 @@ class Settings(BaseSettings):
     def plugins_dir(self) -> Path:
         """Airflow's plugins folder, which also holds this package."""
         return self.project_dir / "plugins"
+
+
+def read_variable(name: str) -> str:
+    """A variable that a source file names, such as the one with its server's URL; empty when it is not set."""
+    return os.environ.get(name, "")
 
 
 @functools.cache

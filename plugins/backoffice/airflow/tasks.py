@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from backoffice.errors import LeaseHeldError
@@ -13,10 +16,6 @@ from backoffice.settings import get_settings
 log = logging.getLogger(__name__)
 
 REFRESH_STEPS = ("load", "validate", "transform", "audit", "publish")
-
-
-class _StopCollectingError(BaseException):
-    """Raised by SIGTERM. Not an Exception: a collector must not take it for a failure of its source."""
 
 
 def collect_source(source: str) -> dict[str, Any]:
@@ -37,19 +36,21 @@ def collect_source(source: str) -> dict[str, Any]:
             landed["rows"] += manifest.rows
             wake.landed(manifest)
 
-        previous = signal.signal(signal.SIGTERM, _stop)
-        try:
-            collect(settings, source, settings.collector_run_seconds, on_landed)
-        except _StopCollectingError:
-            log.info("stopped on request")
-        finally:
-            signal.signal(signal.SIGTERM, previous)
+        with _set_by_sigterm() as stop:
+            collect(settings, source, settings.collector_run_seconds, on_landed, stop=stop)
     log.info("landed %(rows)d rows in %(batches)d batches", landed)
     return landed
 
 
-def _stop(_number: int, _frame: object) -> None:
-    raise _StopCollectingError
+@contextmanager
+def _set_by_sigterm() -> Iterator[threading.Event]:
+    """An event for the collector; Airflow itself does nothing about a SIGTERM while a Python task runs."""
+    stop = threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def refresh_step(step: str, dag_run: Any = None) -> dict[str, Any]:

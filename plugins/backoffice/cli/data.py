@@ -1,4 +1,4 @@
-"""``backoffice refresh | collect | sql | psql``."""
+"""``backoffice refresh | collect | resync | sql | psql``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from backoffice.cli.console import err, out, show_table
 from backoffice.collect.run import collect as collect_source
+from backoffice.collect.run import resync as resync_table
 from backoffice.errors import PublishError
 from backoffice.landing import Manifest
 from backoffice.ops import cycle
@@ -42,6 +43,17 @@ def collect(
         out.print(f"{manifest.batch_id}  {manifest.rows} rows", markup=False)
 
     collect_source(get_settings(), source, seconds, on_landed)
+
+
+@app.command()
+def resync(
+    source: Annotated[str, typer.Argument(help="A file under sources/, without .yaml.")],
+    table: Annotated[str, typer.Argument(help="A name under its reads.")],
+) -> None:
+    """Copy a table in full again, while the source goes on being collected."""
+    landed = resync_table(get_settings(), source, table)
+    asked = "its running collector copies it between two transactions"
+    out.print(f"{source}: {f'copied in {landed.batch_id}, {landed.rows} rows' if landed else asked}", markup=False)
 
 
 @app.command()

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from backoffice.addresses import source_url
-from backoffice.errors import MappingError
+from backoffice.collect.files import FileCollector
+from backoffice.collect.postgres import PostgresCollector
+from backoffice.errors import CollectError, MappingError, SettingsError
 from backoffice.landing import LocalBatchStore, Manifest
-from backoffice.settings import Settings
+from backoffice.settings import Settings, read_variable
 from backoffice.sources import PostgresConnection, SourceConfig, load_source
 
 
-def collect(settings: Settings, source: str, seconds: float, on_landed: Callable[[Manifest], None]) -> None:
+def collect(
+    settings: Settings,
+    source: str,
+    seconds: float,
+    on_landed: Callable[[Manifest], None],
+    *,
+    stop: threading.Event | None = None,
+) -> None:
     """Collect from a source for a while.
 
     Args:
@@ -19,22 +29,41 @@ def collect(settings: Settings, source: str, seconds: float, on_landed: Callable
         source: name of a file under ``sources/``, without ``.yaml``.
         seconds: how long; 0 lands what there is and returns.
         on_landed: called after each landed batch.
+        stop: set it to end sooner; what is not landed then is read again by the next run.
 
     Raises:
         MappingError: there is no such source, or its file is broken.
         CollectError: the source cannot be collected from as it stands.
     """
-    config = source_config(settings, source)
-    store = LocalBatchStore(settings.landing_dir)
-    if isinstance(config.connection, PostgresConnection):
-        from backoffice.collect.postgres import PostgresCollector
+    collector = _collector(settings, source_config(settings, source))
+    if stop is not None:
+        collector.stop = stop
+    collector.run(seconds, on_landed)
 
-        url = source_url(settings, config.connection.database)
-        PostgresCollector(config, url, store, settings).run(seconds, on_landed)
-    else:
-        from backoffice.collect.files import FileCollector
 
-        FileCollector(config, store, settings).run(seconds, on_landed)
+def resync(settings: Settings, source: str, table: str) -> Manifest | None:
+    """Copy a table of a PostgreSQL source in full again; its stream goes on after the copy.
+
+    Args:
+        settings: folders and servers.
+        source: name of a file under ``sources/``, without ``.yaml``.
+        table: a name under its ``reads``.
+
+    Returns:
+        The batch; None when a running collector was asked to do it, between two of its transactions.
+
+    Raises:
+        MappingError: there is no such source, or its file is broken.
+        CollectError: there is no such table, or the source cannot be collected from as it stands.
+    """
+    collector = _collector(settings, source_config(settings, source))
+    if isinstance(collector, FileCollector):
+        raise CollectError(
+            "files are read whole each time, there is nothing to copy again",
+            where=f"source {source}",
+            next_step="drop a corrected file into its folder",
+        )
+    return collector.resync(table)
 
 
 def source_config(settings: Settings, source: str) -> SourceConfig:
@@ -48,3 +77,23 @@ def source_config(settings: Settings, source: str) -> SourceConfig:
         known = ", ".join(sorted(found.stem for found in settings.sources_dir.glob("*.yaml"))) or "none yet"
         raise MappingError(f"there is no source {source!r}", where=str(path), next_step=f"sources are: {known}")
     return load_source(path)
+
+
+def _collector(settings: Settings, config: SourceConfig) -> PostgresCollector | FileCollector:
+    store = LocalBatchStore(settings.landing_dir)
+    if isinstance(config.connection, PostgresConnection):
+        return PostgresCollector(config, _url(settings, config.source, config.connection), store, settings)
+    return FileCollector(config, store, settings)
+
+
+def _url(settings: Settings, source: str, connection: PostgresConnection) -> str:
+    if not connection.url_env:
+        return source_url(settings, connection.database)
+    url = read_variable(connection.url_env)
+    if not url:
+        raise SettingsError(
+            f"the variable {connection.url_env} is not set",
+            where=f"source {source}, connection.url_env",
+            next_step=f"set {connection.url_env} to postgresql://user:password@host:5432/database and start again",
+        )
+    return url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +47,9 @@ class FileCollector:
         settings: folders and times.
         clock: monotonic seconds.
 
+    Attributes:
+        stop: set it to end a run after the file at hand.
+
     Raises:
         MappingError: a layout in the source's YAML cannot be followed.
     """
@@ -60,6 +64,7 @@ class FileCollector:
     ) -> None:
         check_layouts(config)
         self.counts = FileCounts()
+        self.stop = threading.Event()
         self._config = config
         self._store = store
         self._settings = settings
@@ -90,7 +95,8 @@ class FileCollector:
                     pause = min(pause, until - self._clock())
                 if pause <= 0:
                     break
-                time.sleep(pause)
+                if self.stop.wait(pause):
+                    return
             if not all(self._history.is_settled(candidate) for candidate in self._watch.waiting):
                 time.sleep(self._settings.file_stable_seconds)
                 self._look(on_landed)
@@ -103,6 +109,8 @@ class FileCollector:
     def _look(self, on_landed: Callable[[Manifest], None]) -> None:
         for manifest in self._land_ready():
             on_landed(manifest)
+            if self.stop.is_set():
+                return
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
