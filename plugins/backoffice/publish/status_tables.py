@@ -1,0 +1,66 @@
+"""The three tables of the status, the same in ``status.duckdb`` and in PostgreSQL's schema ``ops``."""
+
+from __future__ import annotations
+
+from backoffice.publish.model import PublishedColumn, PublishedModel
+
+SCHEMA = "ops"
+
+
+def _table(name: str, key: str, description: str, columns: tuple[tuple[str, str, str], ...]) -> PublishedModel:
+    return PublishedModel(
+        name, SCHEMA, key, tuple(PublishedColumn(*column) for column in columns), description, "whole"
+    )
+
+
+STATUS = _table(
+    "status",
+    "checked_at",
+    "One row: the version readers see, and why it is not a newer one. Rewritten every cycle.",
+    (
+        ("state", "VARCHAR", "published, withheld (the version before stays) or starting (nothing published yet)."),
+        ("reason", "VARCHAR", "Why publication is withheld; empty when it is not."),
+        ("checked_at", "TIMESTAMPTZ", "When this was written; far in the past means that the platform stands still."),
+        ("version", "VARCHAR", "Version of the marts in PostgreSQL."),
+        ("generation", "BIGINT", "The build it was made by."),
+        ("as_of", "TIMESTAMPTZ", "Instant the marts were built for."),
+        ("published_at", "TIMESTAMPTZ", "When readers first saw the version."),
+        ("file_version", "VARCHAR", "Version of the DuckDB file, which has its own cadence."),
+        ("postgres_error", "VARCHAR", "Why PostgreSQL could not be written this cycle; null when it was."),
+    ),
+)
+
+SOURCES = _table(
+    "source_status",
+    "source",
+    "One row a source system: how fresh it is, and where its rows are (landed = accepted + quarantined + waiting).",
+    (
+        ("source", "VARCHAR", "Name of the source."),
+        ("source_relation", "VARCHAR", "Name its rows carry in the marts."),
+        ("last_event_at", "TIMESTAMPTZ", "Newest change at the source that was landed."),
+        ("last_landed_at", "TIMESTAMPTZ", "When its newest batch was landed."),
+        ("landed_rows", "BIGINT", "Rows landed, over all time."),
+        ("accepted_rows", "BIGINT", "Rows in the marts' base tables, over all time."),
+        ("quarantined_rows", "BIGINT", "Rows kept out by a broken rule."),
+        ("waiting_rows", "BIGINT", "Rows whose parent has not arrived."),
+        ("freshness_minutes", "INTEGER", "The source is late when it is older than this."),
+        ("is_late", "BOOLEAN", "Whether it is."),
+    ),
+)
+
+MODELS = _table(
+    "model_status",
+    "model",
+    "One row a published model: what the newest publication did to it in PostgreSQL.",
+    (
+        ("model", "VARCHAR", "Name of the table."),
+        ("inserted", "BIGINT", "Rows inserted."),
+        ("updated", "BIGINT", "Rows changed."),
+        ("deleted", "BIGINT", "Rows deleted."),
+        ("rows", "BIGINT", "Rows after it."),
+        ("action", "VARCHAR", "difference, compared, created, rebuilt, unchanged, dropped or left."),
+        ("note", "VARCHAR", "Why a table that no model makes any more was left; else empty."),
+    ),
+)
+
+TABLES = (STATUS, SOURCES, MODELS)

@@ -1,0 +1,218 @@
+"""A table whose columns changed: built beside, then swapped by rename with everything that hung on the old one.
+
+Grants (of columns too), row policies, comments, indexes of others and dependent views are written down as statements
+before the old table goes and replayed after, all in the publication's transaction: nobody sees a moment without them,
+and a statement that no longer holds stops the publication with its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+
+from backoffice.errors import PublishError
+from backoffice.publish.model import PublishedModel
+from backoffice.publish.session import RETRIED, Connection, relation
+from backoffice.publish.tables import (
+    ExistingTable,
+    add_index,
+    add_key,
+    create_table,
+    index_name,
+    key_name,
+    write_comments,
+)
+from backoffice.publish.writer import TableWriter
+
+_NEXT = "__next"
+
+_VIEWS = """
+WITH RECURSIVE dependent (oid, depth) AS (
+    SELECT %(oid)s::oid, 0
+    UNION
+    SELECT r.ev_class, dependent.depth + 1
+    FROM dependent
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = dependent.oid
+        AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> dependent.oid
+)
+SELECT c.oid, c.relkind::text, format('%%I.%%I', n.nspname, c.relname), pg_get_userbyid(c.relowner)::text,
+    pg_has_role(c.relowner, 'MEMBER'),
+    format('CREATE VIEW %%I.%%I %%sAS %%s', n.nspname, c.relname,
+           'WITH (' || array_to_string(c.reloptions, ', ') || ') ', pg_get_viewdef(c.oid)),
+    format('ALTER VIEW %%I.%%I OWNER TO %%I', n.nspname, c.relname, pg_get_userbyid(c.relowner))
+FROM (SELECT oid, max(depth) AS depth FROM dependent WHERE depth > 0 GROUP BY oid) AS found
+JOIN pg_class c ON c.oid = found.oid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+ORDER BY found.depth, c.oid
+"""
+
+_GRANTS = """
+SELECT format('GRANT %%s%%s ON %%I.%%I TO %%s%%s', x.privilege_type, ' (' || quote_ident(x.attname) || ')', n.nspname,
+              c.relname, CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
+              CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' END)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT NULL::name AS attname, a.* FROM aclexplode(c.relacl) AS a
+    UNION ALL
+    SELECT t.attname, a.* FROM pg_attribute t CROSS JOIN LATERAL aclexplode(t.attacl) AS a
+    WHERE t.attrelid = c.oid AND NOT t.attisdropped AND (%(columns)s::text[] IS NULL OR t.attname = ANY (%(columns)s))
+) AS x
+WHERE c.oid = %(oid)s AND x.grantee <> c.relowner
+"""
+
+_POLICIES = """
+SELECT format('CREATE POLICY %%I ON %%I.%%I AS %%s FOR %%s TO %%s%%s%%s', p.policyname, p.schemaname, p.tablename,
+              p.permissive, p.cmd,
+              (SELECT string_agg(CASE r WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(r) END, ', ')
+               FROM unnest(p.roles) r),
+              ' USING (' || p.qual || ')', ' WITH CHECK (' || p.with_check || ')')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_policies p ON p.schemaname = n.nspname AND p.tablename = c.relname
+WHERE c.oid = %(oid)s
+UNION ALL
+SELECT format('ALTER TABLE %%I.%%I %%s ROW LEVEL SECURITY', n.nspname, c.relname, word)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN (VALUES ('ENABLE'), ('FORCE')) AS words (word)
+WHERE c.oid = %(oid)s AND CASE word WHEN 'ENABLE' THEN c.relrowsecurity ELSE c.relforcerowsecurity END
+"""
+
+_INDEXES = """
+SELECT pg_get_indexdef(i.indexrelid)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = %(oid)s AND NOT i.indisprimary AND c.relname <> ALL (%(ours)s) AND NOT EXISTS (
+    SELECT FROM pg_attribute a
+    WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attname <> ALL (%(columns)s)
+)
+"""
+
+_COMMENTS = """
+SELECT CASE WHEN d.objsubid = 0 THEN format('COMMENT ON VIEW %%I.%%I IS %%L', n.nspname, c.relname, d.description)
+            ELSE format('COMMENT ON COLUMN %%I.%%I.%%I IS %%L', n.nspname, c.relname, a.attname, d.description) END
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid
+WHERE c.oid = %(oid)s
+"""
+
+
+@dataclass(frozen=True)
+class _View:
+    """A view that depends on the table, with the statements that make it again."""
+
+    name: str
+    statements: tuple[str, ...]
+
+
+def rebuild(writer: TableWriter, existing: ExistingTable) -> int:
+    """Replace the table by one with the declared columns and the warehouse's rows; returns the rows.
+
+    Raises:
+        PublishError: something that depends on the table cannot be carried over; nothing was changed.
+    """
+    pg, model = writer.pg, writer.model
+    views = _dependent_views(pg, existing.oid)
+    statements = _hanging_on(pg, model, existing)
+    rows = build(writer, model.name + _NEXT, _NEXT)
+    _replace(pg, model, views)
+    for statement in statements:
+        _replay(pg, statement, f"{model.schema}.{model.name}")
+    for view in views:
+        for statement in view.statements:
+            _replay(pg, statement, f"view {view.name}")
+    return rows
+
+
+def build(writer: TableWriter, name: str, suffix: str = "") -> int:
+    """Create a model's table with rows, key, indexes, comments and statistics; returns the rows."""
+    pg, model = writer.pg, writer.model
+    create_table(pg, model, name)
+    rows = writer.load(name)
+    add_key(pg, model, name, suffix)
+    for column in model.indexes:
+        add_index(pg, model, column, name, suffix)
+    write_comments(pg, model, name)
+    pg.execute(sql.SQL("ANALYZE {}").format(relation(model.schema, name)))
+    return rows
+
+
+def _replace(pg: Connection, model: PublishedModel, views: list[_View]) -> None:
+    for view in reversed(views):
+        _execute(pg, f"DROP VIEW {view.name}")
+    old = f"{model.schema}.{model.name}"
+    try:
+        _execute(pg, f"DROP TABLE {old}")
+    except errors.DependentObjectsStillExist as error:
+        raise PublishError(
+            f"the columns of {old} changed and something other than a view depends on it: {error.diag.message_detail}",
+            where=old,
+            rule="only views can be carried over to the new table",
+            next_step="drop it, publish, and create it again",
+        ) from error
+    _execute(pg, f"ALTER TABLE {old}{_NEXT} RENAME TO {model.name}")
+    for name in (key_name(model), *(index_name(model, column) for column in model.indexes)):
+        _execute(pg, f"ALTER INDEX {model.schema}.{name}{_NEXT} RENAME TO {name}")
+
+
+def _hanging_on(pg: Connection, model: PublishedModel, existing: ExistingTable) -> list[str]:
+    """Statements that give the new table what the old one had. The default privileges of the schema do not count."""
+    values = {
+        "oid": existing.oid,
+        "columns": list(model.column_names),
+        "ours": [index_name(model, column) for column in model.column_names],
+    }
+    defaults = (
+        f"REVOKE ALL ON {model.schema}.{model.name} FROM {grantee}"
+        for grantee in _texts(
+            pg,
+            """SELECT DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END
+               FROM pg_default_acl d CROSS JOIN LATERAL aclexplode(d.defaclacl) AS x
+               WHERE d.defaclobjtype = 'r' AND x.grantee <> d.defaclrole""",
+            {},
+        )
+    )
+    return [*defaults, *(text for query in (_GRANTS, _POLICIES, _INDEXES) for text in _texts(pg, query, values))]
+
+
+def _dependent_views(pg: Connection, oid: int) -> list[_View]:
+    views = []
+    for view, kind, name, owner, is_member, create, give in pg.execute(_VIEWS, {"oid": oid}).fetchall():
+        if kind != "v" or not is_member:
+            reason = f"it belongs to {owner}" if kind == "v" else "it is no plain view"
+            raise PublishError(
+                f"a table's columns changed and {name}, which reads it, cannot be made again: {reason}",
+                where=name,
+                rule="dependent views are recreated with the table they read",
+                next_step=f"drop {name}, publish, and create it again, or grant its owner's role to the publisher",
+            )
+        values = {"oid": view, "columns": None}
+        extras = (text for query in (_COMMENTS, _GRANTS) for text in _texts(pg, query, values))
+        views.append(_View(name, (create, *extras, give)))
+    return views
+
+
+def _replay(pg: Connection, statement: str, owner: str) -> None:
+    try:
+        _execute(pg, statement)
+    except RETRIED:
+        raise
+    except psycopg.Error as error:
+        raise PublishError(
+            f"{owner} does not work with the table's new columns: {str(error).splitlines()[0]}",
+            where=owner,
+            rule="a publication never breaks a view, grant, policy or index that reads it",
+            next_step=f"change or drop it, then publish again; it was: {statement}",
+        ) from error
+
+
+def _texts(pg: Connection, query: str, values: dict[str, Any]) -> list[str]:
+    return [text for (text,) in pg.execute(query, values).fetchall()]
+
+
+def _execute(pg: Connection, statement: str) -> None:
+    pg.execute(statement)
