@@ -95,7 +95,7 @@ class StandIn(threading.Thread):
 
     def publish(self, shop) -> None:
         lines = shop.execute(
-            "SELECT 'shop', order_no::text, order_no || '-' || pos, quantity, net FROM shop.sales_order_line ORDER BY 2, 3"
+            "SELECT 'shop', order_no::text, order_no || '-' || pos, quantity, net FROM shop.sales_order_line ORDER BY 3"
         ).fetchall()
         if self.fault == "line lost":
             lines.pop()
