@@ -58,8 +58,17 @@ def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld:
         as_of=as_of,
         published_at=published_at,
         file_version=file.version if file else None,
+        steps=_steps(connection),
         sources=tuple(_source(found, now) for found in connection.execute(_SOURCES).fetchall()),
     )
+
+
+def _steps(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    rows = connection.execute(
+        "SELECT step, seconds FROM meta.step_time WHERE generation = ? ORDER BY started_at",
+        [meta.current_generation(connection)],
+    ).fetchall()
+    return {str(step): round(float(seconds), 3) for step, seconds in rows}
 
 
 def _source(row: tuple[object, ...], now: datetime) -> SourceStatus:

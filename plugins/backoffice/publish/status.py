@@ -48,7 +48,10 @@ class SourceStatus(BaseModel):
 
 
 class Status(BaseModel):
-    """What readers see and why; the version fields are empty until the first publication."""
+    """What readers see and why; the version fields are empty until the first publication.
+
+    ``steps`` are the seconds each step of the newest generation took; ``status.json`` has them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,6 +63,7 @@ class Status(BaseModel):
     as_of: datetime | None = None
     published_at: datetime | None = None
     file_version: str | None = None
+    steps: dict[str, float] = {}
     sources: tuple[SourceStatus, ...] = ()
     models: tuple[TableChange, ...] = ()
 
@@ -96,7 +100,7 @@ def _try_postgres(file: duckdb.DuckDBPyConnection, settings: Settings) -> Backof
 def _fill(file: duckdb.DuckDBPyConnection, status: Status) -> None:
     """The tables in ``main``, and in the schema they have in PostgreSQL by views: a query works in both places."""
     file.execute(f"SET TimeZone = 'UTC'; CREATE SCHEMA {SCHEMA}")
-    _fill_table(file, STATUS, [status.model_dump(exclude={"sources", "models"})])
+    _fill_table(file, STATUS, [status.model_dump(exclude={"sources", "models", "steps"})])
     _fill_table(file, SOURCES, [source.model_dump() for source in status.sources])
     _fill_table(file, MODELS, [asdict(change) for change in status.models])
 
