@@ -9,12 +9,14 @@ from typing import Any
 
 import psycopg
 import yaml
+from psycopg import sql
 
 from backoffice.addresses import READER, marts_url
+from backoffice.contracts import load_contracts
 from backoffice.ops import cycle
+from backoffice.secrets import load_secrets
 from backoffice.settings import Settings
 from backoffice.validate import write_suites
-from backoffice.contracts import load_contracts
 from backoffice.warehouse.generate import write_files
 
 CHECKOUT = Path(__file__).parents[2]
@@ -47,3 +49,12 @@ def read_marts(settings: Settings, query: str, arguments: Sequence[Any] = ()) ->
     """Rows as the read-only login sees them in PostgreSQL."""
     with psycopg.connect(marts_url(settings, READER)) as connection:
         return connection.execute(query, arguments).fetchall()
+
+
+def ensure_reader(url: str, settings: Settings) -> None:
+    """The read-only login on a server the platform does not manage, as an administrator would make it."""
+    password = load_secrets(settings).marts_reader_password
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [READER]).fetchone():
+            connection.execute(f"CREATE ROLE {READER} LOGIN")
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(READER), sql.Literal(password)))

@@ -164,6 +164,4 @@ def _is_idle(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def _time(connection: duckdb.DuckDBPyConnection, generation: int, step: str, started: float) -> None:
     seconds = time.monotonic() - started
-    connection.execute(
-        "INSERT INTO meta.step_time VALUES (?, ?, ?, ?)", [generation, step, datetime.now(UTC), seconds]
-    )
+    connection.execute("INSERT INTO meta.step_time VALUES (?, ?, ?, ?)", [generation, step, datetime.now(UTC), seconds])

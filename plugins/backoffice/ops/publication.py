@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 
-from backoffice.publish import Publication, file_due, publish, publish_file, recover, version_id
+from backoffice.errors import PublishError
+from backoffice.publish import Publication, TableChange, file_due, publish, publish_file, recover, version_id
 from backoffice.publish.from_dbt import published_models
 from backoffice.settings import Settings
 from backoffice.warehouse import meta
@@ -22,7 +23,9 @@ def publish_generation(settings: Settings, connection: duckdb.DuckDBPyConnection
     if idle:
         return _file_only(settings, connection)
     generation = meta.current_generation(connection)
-    as_of, is_full = _generation(connection, generation)
+    as_of = meta.as_of(connection, generation)
+    if as_of is None:
+        raise PublishError("nothing was loaded yet", next_step="run `backoffice refresh`")
     publication = publish(
         connection,
         published_models(settings),
@@ -30,7 +33,7 @@ def publish_generation(settings: Settings, connection: duckdb.DuckDBPyConnection
         generation=generation,
         as_of=as_of,
         version=version_id(generation, as_of),
-        full=is_full,
+        full=meta.full_build_pending(connection),
     )
     mark_published(connection, publication)
     return {
@@ -59,9 +62,7 @@ def mark_published(connection: duckdb.DuckDBPyConnection, publication: Publicati
 
 def _file_only(settings: Settings, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     generation = meta.published_generation(connection)
-    row = connection.execute(
-        "SELECT version, as_of FROM meta.generation WHERE generation = ?", [generation]
-    ).fetchone()
+    row = connection.execute("SELECT version, as_of FROM meta.generation WHERE generation = ?", [generation]).fetchone()
     if row is None or not file_due(settings, generation):
         return {"idle": True}
     models = published_models(settings)
@@ -69,16 +70,5 @@ def _file_only(settings: Settings, connection: duckdb.DuckDBPyConnection) -> dic
     return {"version": row[0], "file": path.name}
 
 
-def _generation(connection: duckdb.DuckDBPyConnection, generation: int) -> tuple[datetime, bool]:
-    row = connection.execute(
-        """SELECT as_of, (SELECT bool_or(is_full) FROM meta.generation
-            WHERE generation > (SELECT coalesce(max(generation), 0) FROM meta.generation WHERE published_at IS NOT NULL))
-        FROM meta.generation WHERE generation = ?""",
-        [generation],
-    ).fetchone()
-    assert row is not None  # the load step wrote it
-    return row[0], bool(row[1])
-
-
-def _rows(change: Any) -> str:
+def _rows(change: TableChange) -> str:
     return f"+{change.inserted} ~{change.updated} -{change.deleted}"

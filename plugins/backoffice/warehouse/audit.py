@@ -26,7 +26,7 @@ class Check:
 
 
 def run_tests(settings: Settings, planned: BuildPlan) -> list[Check]:
-    """dbt's tests on the models of this build; unit tests judge the code, not the data, and run in CI."""
+    """Tests of the dbt project on the models of this build; unit tests judge the code, not the data, and run in CI."""
     command = ["test", "--exclude-resource-type", "unit_test", *planned.arguments()]
     results = dbt.run_dbt(settings, command, planned.variables)
     return [_from_test(result) for result in results]

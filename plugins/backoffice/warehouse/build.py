@@ -26,7 +26,7 @@ class BuildPlan:
     variables: dict[str, Any]
 
     def arguments(self) -> list[str]:
-        """dbt's selection arguments; views change with the project only."""
+        """Selection arguments for dbt; views change with the project only."""
         if self.is_full:
             return []
         return ["--select", *self.select, "--exclude", "config.materialized:view"]
@@ -35,11 +35,8 @@ class BuildPlan:
 def plan(connection: duckdb.DuckDBPyConnection) -> BuildPlan:
     """The plan of the current generation: sources with rows not yet published, and what hangs on the day."""
     generation, published = meta.current_generation(connection), meta.published_generation(connection)
-    as_of, is_full = _generation_row(connection, generation)
-    before, _ = _generation_row(connection, published)
-    # a full build that failed must stay full until one is published
-    pending = "SELECT coalesce(bool_or(is_full), false) FROM meta.generation WHERE generation > ?"
-    is_full = is_full or _flag(connection, pending, published)
+    as_of, before = meta.as_of(connection, generation), meta.as_of(connection, published)
+    is_full = meta.full_build_pending(connection)
     touched = connection.execute(
         "SELECT DISTINCT source, table_name FROM meta.batch_table WHERE generation > ? ORDER BY ALL", [published]
     ).fetchall()
@@ -89,18 +86,6 @@ def record_built(connection: duckdb.DuckDBPyConnection, planned: BuildPlan, fing
 def to_json(planned: BuildPlan) -> str:
     """The plan for a task's log."""
     return json.dumps({"select": planned.select, "full": planned.is_full, **planned.variables})
-
-
-def _generation_row(connection: duckdb.DuckDBPyConnection, generation: int) -> tuple[datetime | None, bool]:
-    row = connection.execute(
-        "SELECT as_of, is_full FROM meta.generation WHERE generation = ?", [generation]
-    ).fetchone()
-    return (row[0].astimezone(UTC), bool(row[1])) if row else (None, False)
-
-
-def _flag(connection: duckdb.DuckDBPyConnection, query: str, argument: int) -> bool:
-    row = connection.execute(query, [argument]).fetchone()
-    return bool(row and row[0])
 
 
 def _text(moment: datetime | None) -> str:

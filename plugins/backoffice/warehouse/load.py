@@ -112,8 +112,8 @@ def _project_changed(connection: duckdb.DuckDBPyConnection, fingerprint: str) ->
 
 
 def _new_day(connection: duckdb.DuckDBPyConnection, published: int) -> bool:
-    row = connection.execute("SELECT as_of FROM meta.generation WHERE generation = ?", [published]).fetchone()
-    return row is not None and row[0].astimezone(UTC).date() < datetime.now(UTC).date()
+    before = meta.as_of(connection, published)
+    return before is not None and before.date() < datetime.now(UTC).date()
 
 
 def _begin(connection: duckdb.DuckDBPyConnection, generation: int, is_full: bool, holder: str) -> None:

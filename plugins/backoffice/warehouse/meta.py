@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import duckdb
 
 DDL = """
@@ -177,3 +179,18 @@ def current_generation(connection: duckdb.DuckDBPyConnection) -> int:
     """The newest generation begun; 0 before the first load."""
     row = connection.execute("SELECT coalesce(max(generation), 0) FROM meta.generation").fetchone()
     return int(row[0]) if row else 0
+
+
+def full_build_pending(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a generation since the published one asked for a full build; one that failed stays asked for."""
+    row = connection.execute(
+        "SELECT coalesce(bool_or(is_full), false) FROM meta.generation WHERE generation > ?",
+        [published_generation(connection)],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def as_of(connection: duckdb.DuckDBPyConnection, generation: int) -> datetime | None:
+    """Point in time of a generation, in UTC; None when there is no such generation."""
+    row = connection.execute("SELECT as_of FROM meta.generation WHERE generation = ?", [generation]).fetchone()
+    return row[0].astimezone(UTC) if row else None
