@@ -22,12 +22,17 @@ def _password() -> str:
     return secrets.token_urlsafe(24)
 
 
+def _signing_key() -> str:
+    return secrets.token_urlsafe(64)  # SHA-512 asks for as many bytes as it gives
+
+
 def _fernet_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 # repr=False: a Secrets object in a log line or a traceback shows no value
 Password = Annotated[str, Field(default_factory=_password, min_length=1, repr=False)]
+SigningKey = Annotated[str, Field(default_factory=_signing_key, min_length=1, repr=False)]
 FernetKey = Annotated[str, Field(default_factory=_fernet_key, min_length=1, repr=False)]
 
 
@@ -46,7 +51,7 @@ class Secrets(BaseModel):
     airflow_admin_password: Password
     airflow_service_password: Password
     airflow_fernet_key: FernetKey
-    airflow_jwt_secret: Password
+    airflow_jwt_secret: SigningKey
     airflow_api_secret: Password
 
 

@@ -107,15 +107,19 @@ class Wake:
 
 def wake_refresh(settings: Settings, source: str) -> Wake:
     """A :class:`Wake` that posts asset events of what the source has landed."""
-    api = AirflowApi.as_service(settings)
+    return Wake(asset_poster(AirflowApi.as_service(settings), landed_asset_uri(source)))
+
+
+def asset_poster(api: AirflowApi, uri: str) -> Callable[[dict[str, Any]], None]:
+    """A function that posts an event of the asset; it looks the asset up at its first call."""
     asset_id: list[int] = []
 
     def post(extra: dict[str, Any]) -> None:
         if not asset_id:
-            asset_id.append(_find_asset(api, landed_asset_uri(source)))
+            asset_id.append(_find_asset(api, uri))
         api.post("/api/v2/assets/events", {"asset_id": asset_id[0], "extra": extra})
 
-    return Wake(post)
+    return post
 
 
 def _find_asset(api: AirflowApi, uri: str) -> int:
