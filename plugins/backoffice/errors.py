@@ -63,6 +63,10 @@ class CollectError(BackofficeError):
     """A source cannot be collected from as it stands."""
 
 
+class SourceLockedError(CollectError):
+    """Another process collects from the source."""
+
+
 class PreflightError(CollectError):
     """Collecting would harm the source or lose rows, so it is refused before it starts."""
 

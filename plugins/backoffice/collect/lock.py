@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from backoffice.errors import CollectError
+from backoffice.errors import SourceLockedError
 from backoffice.settings import Settings
 
 
@@ -20,7 +20,7 @@ def source_lock(settings: Settings, source: str) -> Iterator[None]:
     """Hold ``<home>/collect/<source>.lock`` while the block runs; the kernel releases a killed holder's lock.
 
     Raises:
-        CollectError: another process collects from the source; names it.
+        SourceLockedError: another process collects from the source; names it.
     """
     path = settings.collect_dir / f"{source}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,13 +40,13 @@ def _write_holder(handle: TextIO) -> None:
     handle.flush()
 
 
-def _held_error(path: Path, source: str) -> CollectError:
+def _held_error(path: Path, source: str) -> SourceLockedError:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
         who = f"process {holder['pid']} since {holder['since']}"
     except ValueError:  # it took the lock and has not written its name yet
         who = "a process that has just started"
-    return CollectError(
+    return SourceLockedError(
         f"source {source} is being collected by {who}",
         where=str(path),
         rule="one collector a source",

@@ -1,0 +1,164 @@
+"""The collector of a PostgreSQL source."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from backoffice.collect.lock import source_lock
+from backoffice.collect.postgres.connect import connect, conninfo
+from backoffice.collect.postgres.offset import last_offset
+from backoffice.collect.postgres.publication import SlotState, flush_log, slot_state
+from backoffice.collect.postgres.refetch import Refetch
+from backoffice.collect.postgres.replication import Replication
+from backoffice.collect.postgres.run import CollectCounts, Run
+from backoffice.collect.postgres.sessions import Session, Supervisor, unreachable
+from backoffice.collect.postgres.shape import Shapes
+from backoffice.collect.postgres.stream import ChangeStream, Outcome
+from backoffice.collect.postgres.writer import BatchWriter
+from backoffice.errors import CollectError, SourceLockedError
+from backoffice.landing import BatchStore, Manifest
+from backoffice.settings import Settings
+from backoffice.sources import SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorStatus:
+    """How far a source is collected. ``slot`` is None when the source has none yet."""
+
+    slot: SlotState | None
+    landed_seq: int
+    landed_lsn: str
+    landed_at: datetime | None
+
+
+class PostgresCollector:
+    """Lands every change committed in the tables a source reads, exactly once and in commit order.
+
+    Args:
+        config: a source with a PostgreSQL connection.
+        url: libpq URL of its database, of a role with REPLICATION and SELECT on the tables.
+        store: where batches land.
+        settings: folders and times.
+
+    Attributes:
+        stop: set it to end a run at the next transaction boundary; what is not landed is read again by the next run.
+    """
+
+    def __init__(self, config: SourceConfig, url: str, store: BatchStore, settings: Settings) -> None:
+        self.stop = threading.Event()
+        self._config = config
+        self._info = conninfo(url, config.source)
+        self._store = store
+        self._settings = settings
+
+    def run(self, seconds: float | None, on_landed: Callable[[Manifest], None]) -> CollectCounts:
+        """Copy in full what was never copied, then stream.
+
+        A lost connection or a restart of the source is waited out, with growing pauses.
+
+        Args:
+            seconds: how long; None until :attr:`stop`; 0 lands what was committed before the call and returns. A full
+                copy or a transaction that is under way is finished first.
+            on_landed: called with each batch once it is durable and acknowledged.
+
+        Raises:
+            PreflightError: collecting would harm the source or miss rows.
+            CollectError: another process collects from it, or it cannot be collected from as it stands; with
+                ``seconds=0`` also when it cannot be reached.
+        """
+        run = self._new_run(on_landed)
+        run.catch_up = seconds == 0
+        run.until = None if seconds is None else time.monotonic() + seconds
+        with source_lock(self._settings, self._config.source):
+            Supervisor(run, _stream).supervise()
+        return run.counts
+
+    def resync(self, reads: Sequence[str] | str | None = None) -> Manifest | None:
+        """Copy tables in full again, handing over to the stream.
+
+        Args:
+            reads: names under ``reads:`` in the source's file; None for all, which is also how a source that was
+                replaced by another system is accepted.
+
+        Returns:
+            The batch; None when a running collector was asked to do it, between two of its transactions.
+
+        Raises:
+            CollectError: there is no such read, or as in :meth:`run`.
+        """
+        names = self._known_reads(reads)
+        landed: list[Manifest] = []
+        run = self._new_run(landed.append)
+        run.catch_up = True
+        run.copies = dict.fromkeys(names, "asked for")
+        try:
+            with source_lock(self._settings, self._config.source):
+                Supervisor(run, _copied).supervise()
+        except SourceLockedError:
+            run.requests.add(names, "asked for")
+            return None
+        return landed[-1] if landed else None
+
+    def status(self) -> CollectorStatus:
+        """Slot and last batch, also while a collector runs.
+
+        Raises:
+            CollectError: the source cannot be reached.
+        """
+        seq, offset = last_offset(self._store, self._config.source)
+        manifest = self._store.manifest(self._config.source, seq) if seq else None
+        run = self._new_run(_ignore)
+        try:
+            with contextlib.closing(connect(self._info)) as connection:
+                slot = slot_state(connection, run.slot)
+        except psycopg.OperationalError as error:
+            raise unreachable(run.source, error) from error
+        return CollectorStatus(slot, seq, offset.lsn if offset else "", manifest.landed_at if manifest else None)
+
+    def _new_run(self, on_landed: Callable[[Manifest], None]) -> Run:
+        return Run(self._config, self._settings, self._store, self._info, self.stop, on_landed)
+
+    def _known_reads(self, reads: Sequence[str] | str | None) -> list[str]:
+        names = [reads] if isinstance(reads, str) else list(self._config.reads if reads is None else reads)
+        unknown = [name for name in names if name not in self._config.reads]
+        if unknown:
+            raise CollectError(
+                f"source {self._config.source} does not read {', '.join(unknown)}",
+                next_step=f"it reads {', '.join(self._config.reads)}",
+            )
+        return names
+
+
+def _stream(session: Session) -> Outcome:
+    run, ready = session.run, session.ready
+    if run.is_over:
+        return Outcome.OVER
+    with contextlib.closing(Replication(run.info)) as link:
+        link.start(run.slot, run.publication, ready.position)
+        session.worked()
+        return ChangeStream(
+            run,
+            link,
+            Shapes(run.config, session.types, ready.offset.copied),
+            BatchWriter(run.store, run.config, Refetch(session.connection), run.known_shapes),
+            offset=ready.offset,
+            seq=ready.seq,
+            position=ready.position,
+            target=flush_log(session.connection) if run.catch_up else None,
+        ).run()
+
+
+def _copied(_: Session) -> Outcome:
+    """Nothing is left to do: copies are made while a session gets ready."""
+    return Outcome.OVER
+
+
+def _ignore(_: Manifest) -> None:
+    """Nobody listens."""

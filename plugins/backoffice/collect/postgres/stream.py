@@ -1,0 +1,220 @@
+"""Streaming: whole transactions from the slot into batches, each acknowledged once it is durable."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import time
+
+from backoffice.collect.postgres.offset import Offset
+from backoffice.collect.postgres.pgoutput import Begin, Change, Commit, Decoder, Truncate
+from backoffice.collect.postgres.replication import Keepalive, Replication
+from backoffice.collect.postgres.rows import TransactionRows
+from backoffice.collect.postgres.run import Run
+from backoffice.collect.postgres.shape import CopyNeeded, Shapes
+from backoffice.collect.postgres.writer import BatchWriter, ShapeMoved
+from backoffice.errors import CollectError
+
+_log = logging.getLogger(__name__)
+
+_LARGE_BYTES = 64 << 20  # of one transaction in memory; what is beyond goes to disk before its commit arrives
+_MOST_COPIES = 10
+_IDLE_SECONDS = 1.0
+_LOOK_SECONDS = 0.25  # how long a stop or a request can go unseen while nothing arrives
+
+
+class Outcome(enum.Enum):
+    """Why the stream ended: the run is over, or the session must begin anew (a copy is due, a table was altered)."""
+
+    OVER = enum.auto()
+    AGAIN = enum.auto()
+
+
+class ChangeStream:
+    """Lands what a started replication sends.
+
+    A transaction is kept apart until its commit arrives, then joins the open batch; the batch is closed when it is
+    ``settings.batch_seconds`` old or holds ``settings.batch_rows``. A large transaction is written out as it comes, in
+    a batch of its own, so that memory holds ``batch_rows`` rows of it at most.
+
+    Args:
+        run: the run it belongs to.
+        link: started at ``position``.
+        shapes: of the tables.
+        writer: of the open batch.
+        offset: of the last batch, number ``seq``.
+        position: where the stream begins.
+        target: where a run that only catches up ends.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        link: Replication,
+        shapes: Shapes,
+        writer: BatchWriter,
+        *,
+        offset: Offset,
+        seq: int,
+        position: int,
+        target: int | None,
+    ) -> None:
+        self._run = run
+        self._link = link
+        self._shapes = shapes
+        self._writer = writer
+        self._offset = offset
+        self._seq = seq
+        self._position = position
+        self._target = target
+        self._decoder = Decoder()
+        self._transaction: TransactionRows | None = None
+        self._bytes = 0
+        self._spilling = False
+        self._idle_at = self._looked_at = time.monotonic()
+
+    def run(self) -> Outcome:
+        """Stream until the run is over or the session must begin anew.
+
+        Raises:
+            CollectError: a table's columns never settle.
+            psycopg.OperationalError: the connection was lost; nothing that was not landed has been acknowledged.
+        """
+        try:
+            outcome = self._until_outcome()
+            if not self._spilling:
+                self._land()
+            return outcome
+        except ShapeMoved as moved:
+            _log.info("%s: %s was altered within a large transaction: reading it again", self._run.source, moved)
+            self._run.known_shapes[moved.shape.read] = moved.shape
+            return Outcome.AGAIN
+        finally:
+            self._writer.abort()
+
+    def _until_outcome(self) -> Outcome:
+        try:
+            while (outcome := self._step()) is None:
+                pass
+            return outcome
+        except CopyNeeded as needed:
+            _log.warning("%s: %s is copied anew: %s", self._run.source, needed.read, needed.why)
+            self._run.copies[needed.read] = needed.why
+            self._run.reshaped[needed.read] += 1
+            if self._run.reshaped[needed.read] > _MOST_COPIES:
+                raise CollectError(
+                    f"{needed.read} was copied {_MOST_COPIES} times in one run and still: {needed.why}",
+                    where=f"source {self._run.source}",
+                    next_step=f"compare the columns of publication {self._run.publication} with those of the table",
+                ) from needed
+            return Outcome.AGAIN
+
+    def _step(self) -> Outcome | None:
+        message = self._link.read(self._patience())
+        if isinstance(message, bytes):
+            self._take(message)
+        elif message is not None:
+            self._alive(message)
+        if self._transaction is not None:
+            return Outcome.OVER if self._run.stop.is_set() else None
+        if self._is_due():
+            self._land()
+        elif not self._writer.rows:
+            self._advance_idle()
+        return self._outcome()
+
+    def _patience(self) -> float:
+        if not self._writer.rows:
+            return _LOOK_SECONDS
+        left = self._writer.opened_at + self._run.settings.batch_seconds - time.monotonic()
+        return min(max(left, 0.0), _LOOK_SECONDS)
+
+    def _outcome(self) -> Outcome | None:
+        if self._run.is_over or (self._target is not None and self._position >= self._target):
+            return Outcome.OVER
+        now = time.monotonic()
+        if now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            if self._run.requests.pending():
+                return Outcome.AGAIN
+        return None
+
+    # the transaction that is arriving
+
+    def _take(self, payload: bytes) -> None:
+        message = self._decoder.feed(payload)
+        if isinstance(message, Begin):
+            self._transaction = TransactionRows(message, self._shapes, self._offset.snapshots)
+            self._bytes = 0
+        elif isinstance(message, Commit):
+            self._commit(message)
+        elif isinstance(message, Change | Truncate) and self._transaction is not None:
+            self._change(self._transaction, message, len(payload))
+
+    def _change(self, transaction: TransactionRows, message: Change | Truncate, size: int) -> None:
+        if isinstance(message, Truncate):
+            transaction.truncate(message)
+        else:
+            transaction.change(message)
+        self._bytes += size
+        if transaction.count > self._run.settings.batch_rows or self._bytes > _LARGE_BYTES:
+            self._spill(transaction)
+
+    def _spill(self, transaction: TransactionRows) -> None:
+        if not self._spilling:
+            self._land()  # the whole transactions before it
+            self._spilling = True
+        self._writer.add(transaction)
+        self._writer.write()
+        self._bytes = 0
+
+    def _commit(self, message: Commit) -> None:
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None and (transaction.count or self._spilling):
+            if not self._spilling and self._another_shape(transaction):
+                self._land()  # one batch, one shape of a table, unless a single transaction altered it
+            self._writer.add(transaction)
+            self._writer.transactions += 1
+        self._position = message.end_lsn
+        if self._spilling:
+            self._spilling = False
+            self._land()
+
+    def _another_shape(self, transaction: TransactionRows) -> bool:
+        return any(self._writer.holds_another(rows[0].shape) for rows in transaction.tables.values())
+
+    # batches and acknowledgements
+
+    def _is_due(self) -> bool:
+        if not self._writer.rows:
+            return False
+        settings = self._run.settings
+        old = time.monotonic() - self._writer.opened_at >= settings.batch_seconds
+        return old or self._writer.rows >= settings.batch_rows
+
+    def _land(self) -> None:
+        if not self._writer.rows:
+            return
+        transactions = self._writer.transactions
+        offset = self._offset.moved_to(self._position)
+        manifest = self._writer.commit(offset.model_dump(mode="json"))
+        self._offset, self._seq = offset, manifest.seq
+        self._link.confirm(self._position)
+        self._run.landed(manifest, transactions)
+
+    def _alive(self, message: Keepalive) -> None:
+        if self._transaction is None:
+            self._position = max(self._position, message.position)
+            if not self._writer.rows:
+                self._advance_idle(at_once=message.reply)
+        if message.reply:
+            self._link.reply()
+
+    def _advance_idle(self, at_once: bool = False) -> None:
+        """Let the slot move over log that holds nothing for us; a source that shuts down waits for this."""
+        now = time.monotonic()
+        if self._position <= self._link.confirmed or not (at_once or now - self._idle_at >= _IDLE_SECONDS):
+            return
+        self._idle_at = now
+        self._run.mark.write(self._offset.system_identifier, self._offset.slot, self._seq, self._position)
+        self._link.confirm(self._position)
