@@ -70,7 +70,7 @@ def fake_airflow() -> Iterator[FakeAirflow]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = _respond  # noqa: N815
+        do_GET = do_POST = _respond
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""

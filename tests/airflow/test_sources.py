@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.airflow.test_environment import SOURCE
 
 from backoffice.airflow.sources import check_sources, readable_sources
 from backoffice.errors import MappingError
 from backoffice.settings import Settings
-from tests.airflow.test_environment import SOURCE
 
 
 @pytest.fixture

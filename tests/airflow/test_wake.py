@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from tests.airflow.support import FakeAirflow, fake_airflow
 
 from backoffice.airflow.api import AirflowApi
 from backoffice.airflow.wake import Wake, asset_poster
 from backoffice.errors import ServerError
 from backoffice.landing import Manifest
 from backoffice.landing.manifest import LandedTable
-from tests.airflow.support import FakeAirflow, fake_airflow
 
 
 @pytest.fixture

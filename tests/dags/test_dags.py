@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.airflow.test_environment import SOURCE
 
 from backoffice.airflow.environment import child_environment
 from backoffice.airflow.names import pools
 from backoffice.airflow.sources import readable_sources
 from backoffice.settings import Settings
-from tests.airflow.test_environment import SOURCE
 
 pytestmark = pytest.mark.airflow
 

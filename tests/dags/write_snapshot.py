@@ -6,8 +6,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from backoffice.settings import Settings
 from tests.dags.conftest import load
+
+from backoffice.settings import Settings
 
 
 def main() -> None:
