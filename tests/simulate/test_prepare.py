@@ -9,7 +9,7 @@ import pytest
 
 from backoffice.addresses import source_url
 from backoffice.errors import SettingsError
-from backoffice.ops.postgres import ensure_source_database, source_cluster
+from backoffice.ops.postgres import source_cluster
 from backoffice.settings import Settings
 from backoffice.simulate import connect, prepare
 
@@ -24,7 +24,6 @@ def test_two_at_once_prepare_one_shop(source_settings):
     errors = []
     with psycopg.connect(source_cluster(source_settings).url("postgres"), autocommit=True) as superuser:
         superuser.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
-    ensure_source_database(source_settings, "shop")
 
     def prepare_it() -> None:
         try:

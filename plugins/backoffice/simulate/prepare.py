@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 DATABASE = "shop"
 _SEED = 20_240_501
-_PREPARE_LOCK = 7_203_001  # any number no other program locks in this database
+_GATE_DATABASE = "postgres"  # there before the shop is
+_PREPARE_LOCK = 7_203_001  # any number no other program locks in that database
 _OPTIONS = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=30s"
 _NO_ANSWER_MILLISECONDS = 30_000
 
@@ -29,21 +30,24 @@ def prepare(settings: Settings) -> None:
     """Create the database ``shop`` with eighteen months of history, unless it is there; the source server must run.
 
     The tables belong to ``demo_owner``, of whom ``backoffice_collector`` is a member: it may read and publish them.
-    One transaction: what a kill interrupts leaves nothing. Two processes may call it at once.
+    Tables and rows are one transaction: what a kill interrupts leaves none. Two processes may call it at once.
 
     Raises:
         SettingsError: the source is an external server; made-up orders do not belong there.
     """
     refuse_external(settings)
-    ensure_source_database(settings, DATABASE)
-    with connect(settings) as connection:
-        create_shop(connection, _SEED, datetime.now(UTC))
+    with _connect(settings, _GATE_DATABASE) as gate:
+        # held around the database's creation too, which PostgreSQL does not let two processes do at once
+        gate.execute("SET lock_timeout = 0; SET statement_timeout = 0")
+        gate.execute("SELECT pg_advisory_lock(%s)", (_PREPARE_LOCK,))
+        ensure_source_database(settings, DATABASE)
+        with connect(settings) as connection:
+            create_shop(connection, _SEED, datetime.now(UTC))
 
 
 def create_shop(connection: Connection, seed: int, now: datetime) -> dict[str, int]:
     """Create and fill the schema ``shop`` in one transaction. Returns rows by table; empty when it was there."""
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_PREPARE_LOCK,))
         if connection.execute("SELECT FROM pg_namespace WHERE nspname = 'shop'").fetchone() is not None:
             return {}
         connection.execute("SET LOCAL statement_timeout = 0")
@@ -56,8 +60,12 @@ def create_shop(connection: Connection, seed: int, now: datetime) -> dict[str, i
 
 def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection to the shop as the owner of its tables; each statement outside a transaction commits by itself."""
+    return _connect(settings, DATABASE)
+
+
+def _connect(settings: Settings, database: str) -> psycopg.Connection[tuple[Any, ...]]:
     return psycopg.connect(
-        source_url(settings, DATABASE, SOURCE_OWNER),
+        source_url(settings, database, SOURCE_OWNER),
         autocommit=True,
         connect_timeout=5,
         options=_OPTIONS,
