@@ -28,6 +28,12 @@ HASHED = (
 )
 
 
+def test_nothing_landed_is_nothing_to_build(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    assert world.cycle() == 0
+    assert world.query("SELECT count(*) FROM meta.generation") == [(0,)]
+
+
 def test_a_line_waits_for_its_order_and_is_counted(make_world: Callable[..., Any]) -> None:
     world = make_world()
     world.land(*PEOPLE, LINE)

@@ -52,7 +52,9 @@ def load(
     batches = [manifest for manifests in fresh.values() for manifest in manifests]
     current, published = meta.current_generation(connection), meta.published_generation(connection)
     is_full = published == 0 or _project_changed(connection, fingerprint)
-    if not batches and not is_full and current == published and not _new_day(connection, published):
+    nothing_yet = current == 0 and not batches  # an empty version would be the first thing readers see
+    unchanged = not batches and not is_full and current == published and not _new_day(connection, published)
+    if nothing_yet or unchanged:
         return LoadResult(published, 0, 0, is_full=False, idle=True)
     generation = current + 1
     with transaction(connection):
