@@ -1,0 +1,131 @@
+"""`backoffice up`, for real: PostgreSQL, Airflow and the demo shop, from nothing to a publication and down again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+class Installation:
+    """A platform of its own: home, ports and processes."""
+
+    def __init__(self, home: Path, ports: tuple[int, int, int]) -> None:
+        self.home = home
+        self.env = {
+            name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFICE_", "AIRFLOW"))
+        }
+        names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT")
+        self.env |= {f"BACKOFFICE_{name}": str(port) for name, port in zip(names, ports, strict=True)}
+        self.env |= {"BACKOFFICE_HOME": str(home), "TERM": "dumb", "COLUMNS": "200"}
+        self.airflow = f"http://127.0.0.1:{ports[2]}"
+
+    def run(self, *command: str, timeout: float = 300) -> str:
+        done = subprocess.run(
+            command, env=self.env, cwd=CHECKOUT, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def backoffice(self, *arguments: str) -> str:
+        return self.run(str(BIN / "backoffice"), *arguments)
+
+    def marts(self, query: str) -> str:
+        return self.backoffice("psql", "-At", "-c", query).strip()
+
+    def version(self) -> str:
+        """The version readers of PostgreSQL see."""
+        return self.marts("SELECT version FROM marts.publication WHERE is_current")
+
+    def until_newer_than(self, version: str) -> str:
+        """Wait for a later version, which the demo shop's orders bring by themselves."""
+        deadline = time.monotonic() + 120
+        while (found := self.version()) <= version:
+            assert time.monotonic() < deadline, "no newer version arrived"
+            time.sleep(1)
+        return found
+
+    def supervisor(self) -> Any:
+        """Who supervises, since when."""
+        return json.loads((self.home / "supervisor.json").read_text(encoding="utf-8"))
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that was started for this home."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                words = " ".join([*process.cmdline(), process.environ().get("BACKOFFICE_HOME", "")])
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+            if str(self.home) in words:
+                found.append(process)
+        return found
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Installation]:
+    from backoffice.ops.postgres_home import shared_dir
+
+    home = tmp_path_factory.mktemp("up") / "var"
+    made = Installation(home, (free_port(), free_port(), free_port()))
+    yield made
+    subprocess.run([str(BIN / "backoffice"), "down"], env=made.env, cwd=CHECKOUT, capture_output=True, check=False)
+    shutil.rmtree(shared_dir(home), ignore_errors=True)
+
+
+def _health(installation: Installation) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{installation.airflow}/api/v2/monitor/health", timeout=10) as answer:
+        health: dict[str, Any] = json.load(answer)
+    return {name: part["status"] for name, part in health.items()}
+
+
+def test_up_publish_and_down(installation: Installation) -> None:
+    card = installation.backoffice("up")
+    assert set(_health(installation).values()) == {"healthy"}
+    assert installation.marts("SELECT count(*) > 3000 FROM marts.fct_sales_order_lines") == "t"
+
+    # the lines of the card work as printed
+    psql, duckdb_line = (_line(card, name) for name in ("psql", "DuckDB"))
+    assert "1" in installation.run(*shlex.split(psql), "-At", "-c", "SELECT 1")
+    assert "fct_sales_order_lines" in installation.run(*shlex.split(duckdb_line))
+    url = re.search(r"postgresql://reader:\S+", card)
+    assert url is not None
+    with psycopg.connect(url[0]) as reader:
+        assert reader.execute("SELECT current_user").fetchone() == ("reader",)
+
+    # a second `up` finds it running and starts nothing
+    before = installation.supervisor()
+    assert _line(installation.backoffice("up"), "psql") == psql
+    assert installation.supervisor() == before
+
+    # the shop lives: a newer version with more lines comes by itself
+    version = installation.until_newer_than(installation.version())
+    installation.backoffice("down")
+    left = [process.cmdline() for process in installation.processes()]
+    assert left == [], "down leaves no process"
+
+    # started again it goes on where it was
+    installation.backoffice("up")
+    assert installation.until_newer_than(version) > version
+
+
+def _line(card: str, name: str) -> str:
+    """The command the card prints beside a name."""
+    found = next(line for line in card.splitlines() if line.strip().startswith(name))
+    return found.strip().removeprefix(name).strip()
