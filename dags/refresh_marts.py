@@ -29,6 +29,8 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
+    # A step that fails gives the lease up itself; this is for one that was killed. Runs in the DAG processor.
+    on_failure_callback=release_lease,
     tags=["refresh"],
     doc_md=DOC,
     default_args={
@@ -36,7 +38,6 @@ with DAG(
         "retries": 1,
         "retry_delay": timedelta(seconds=5),
         "execution_timeout": timedelta(hours=2),
-        "on_failure_callback": release_lease,
         "do_xcom_push": False,  # the log has the result; pushing it takes five requests and 0.1 s a task
     },
 ):

@@ -51,9 +51,16 @@ def describe(dag: Any) -> dict[str, Any]:
         "max_active_runs": dag.max_active_runs,
         "dagrun_timeout": text(dag.dagrun_timeout),
         "tags": sorted(dag.tags),
+        "on_failure": names(dag.on_failure_callback),
         "documented": bool(dag.doc_md),
         "tasks": {task.task_id: describe_task(task) for task in dag.tasks},
     }
+
+
+def names(callbacks: Any) -> list[str]:
+    """Names of one callback, several or none."""
+    found = callbacks if isinstance(callbacks, list) else [callbacks] * (callbacks is not None)
+    return [callback.__name__ for callback in found]
 
 
 def describe_task(task: Any) -> dict[str, Any]:
@@ -67,7 +74,6 @@ def describe_task(task: Any) -> dict[str, Any]:
         "retry_exponential_backoff": task.retry_exponential_backoff,
         "max_retry_delay": text(task.max_retry_delay),
         "execution_timeout": text(task.execution_timeout),
-        "on_failure": [callback.__name__ for callback in task.on_failure_callback or []],
     }
 
 

@@ -15,7 +15,7 @@ from backoffice.errors import ServerError
 from backoffice.ops.lifecycle import stop
 from backoffice.ops.process import session_members
 from backoffice.ops.state import RUNNING, SupervisorState, read_state, running_supervisor, state_path
-from backoffice.ops.supervisor import only_one
+from backoffice.ops.supervisor import leftovers, only_one
 from backoffice.settings import Settings
 
 SCRIPT = Path(__file__).with_name("supervised.py")
@@ -117,10 +117,12 @@ def test_what_a_killed_supervisor_left_is_ended(settings, supervisor):
     supervisor.wait()
     assert all(session_members(session) for session in sessions)
     assert running_supervisor(settings) is None
+    assert leftovers(settings) == dict(zip(("api", "worker", "shop"), sessions, strict=True))
 
     stop(settings)
 
     assert [session_members(session) for session in sessions] == [[], [], []]
+    assert leftovers(settings) == {}
 
 
 def test_the_next_supervisor_ends_leftovers_before_it_starts(settings, supervisor, start):

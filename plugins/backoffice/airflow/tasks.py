@@ -80,7 +80,10 @@ def holder_of(dag_id: str, run_id: str) -> str:
 
 
 def release_lease(context: Any) -> None:
-    """Give up the lease of a run that failed, also when its step was killed and could not do so itself."""
+    """Give up the lease of a failed run: its step was killed, and could not do so itself.
+
+    Otherwise every other run would be skipped until the lease expires.
+    """
     from backoffice.warehouse.lease import Lease
 
     run = context["dag_run"]

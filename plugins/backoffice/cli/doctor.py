@@ -17,6 +17,7 @@ from backoffice.cli.start import check_ports
 from backoffice.errors import BackofficeError, ServerError, SettingsError
 from backoffice.ops.psql import psql_program
 from backoffice.ops.state import running_supervisor
+from backoffice.ops.supervisor import leftovers
 from backoffice.secrets import load_secrets
 from backoffice.settings import Settings, get_settings
 
@@ -97,7 +98,7 @@ def _psql(settings: Settings) -> str:
 def _processes(settings: Settings) -> str:
     state = running_supervisor(settings)
     if state is None:
-        return "not running"
+        return _left_over(settings)
     for name, component in state.components.items():
         if component.process is None or not component.process.alive():
             raise ServerError(f"{name} is down and is started again", where=component.log)
@@ -107,12 +108,22 @@ def _processes(settings: Settings) -> str:
     return f"{len(state.components)} run"
 
 
+def _left_over(settings: Settings) -> str:
+    left = leftovers(settings)
+    if left:
+        raise ServerError(
+            f"the supervisor was killed and left {', '.join(left)} running",
+            next_step="`make up` or `make down` ends them",
+        )
+    return "not running"
+
+
 CHECKS = (
     Check("python", _python),
     Check("disk", _disk),
     Check("secrets", _secrets),
+    Check("processes", _processes),
     Check("ports", _ports),
     Check("sources", _sources),
     Check("psql", _psql),
-    Check("processes", _processes),
 )

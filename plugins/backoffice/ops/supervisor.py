@@ -188,16 +188,20 @@ def only_one(settings: Settings) -> Iterator[None]:
         yield
 
 
-def end_leftovers(settings: Settings) -> None:
-    """Kill the components of a supervisor that was killed itself: two schedulers must not share a database."""
+def leftovers(settings: Settings) -> dict[str, int]:
+    """Components of a supervisor that was killed itself and that still run, with the pid that leads their session."""
     state = read_state(settings)
     if state is None or state.process.alive():
-        return
-    for name, component in state.components.items():
-        process = component.process
-        if process and _still_ours(process) and session_members(process.pid):
-            log.warning("%s (pid %d) was left by a killed supervisor and is ended", name, process.pid)
-            kill_session(process.pid)
+        return {}
+    led = {name: found.process for name, found in state.components.items() if found.process}
+    return {name: process.pid for name, process in led.items() if _still_ours(process) and session_members(process.pid)}
+
+
+def end_leftovers(settings: Settings) -> None:
+    """Kill them: two schedulers must not share a database."""
+    for name, pid in leftovers(settings).items():
+        log.warning("%s (pid %d) was left by a killed supervisor and is ended", name, pid)
+        kill_session(pid)
 
 
 def _still_ours(process: ProcessRecord) -> bool:
