@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from tests.collect.postgres.replay import Source
 from tests.collect.postgres.writers import TABLES
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import psycopg
 import pytest
-
-from backoffice.collect.postgres.offset import Copied, Handover, Offset, format_lsn, parse_lsn
 from tests.collect.postgres.replay import Running, wait_for
 from tests.collect.postgres.writers import Writers
+
+from backoffice.collect.postgres.offset import Copied, Handover, Offset, format_lsn, parse_lsn
 
 pytestmark = pytest.mark.postgres
 
@@ -52,6 +53,35 @@ def test_resync_without_a_running_collector_is_done_at_once(warehouse):
     assert manifest.notes == {"reasons": {"move": "asked for"}}
     warehouse.catch_up()
     assert_exact(warehouse)
+
+
+def test_resync_after_an_idle_time_goes_on_from_there(warehouse):
+    warehouse.execute("CREATE TABLE other (id int)")
+    warehouse.catch_up()
+    warehouse.execute("INSERT INTO other VALUES (1)")
+    assert warehouse.catch_up() == []  # the slot has moved on, without a batch
+    warehouse.collector().resync("stock")
+    warehouse.execute("UPDATE stock SET qty = 5 WHERE id = 1")
+    assert [(manifest.kind, manifest.rows) for manifest in warehouse.catch_up()] == [("stream", 1)]
+    assert_exact(warehouse)
+
+
+def test_a_stop_drops_a_copy_that_is_under_way(warehouse):
+    collector = warehouse.collector()
+    collector.stop.set()
+    assert collector.run(None, lambda manifest: None).batches == 0
+    assert warehouse.batches() == []
+    warehouse.catch_up()
+    assert_exact(warehouse)
+
+
+def test_the_log_tells_how_far_a_copy_is(warehouse, caplog, monkeypatch):
+    monkeypatch.setattr("backoffice.collect.postgres.progress._LOG_SECONDS", 0.0)
+    caplog.set_level(logging.INFO, "backoffice.collect")
+    warehouse.catch_up()
+    assert "full copy of stock, move: first copy" in caplog.text
+    assert "erp: copying public.stock: 2,000 rows" in caplog.text
+    assert "erp: copied 2,000 rows" in caplog.text
 
 
 def test_a_table_added_later_waits_for_those_who_wrote_to_it_before(warehouse):
@@ -116,7 +146,9 @@ def test_what_a_copy_has_seen(xid, lsn, seen):
 
 def test_an_offset_survives_its_manifest_and_drops_what_it_has_passed():
     offset = Offset(system_identifier="1", timeline=1, slot="s", lsn="0/5")
-    offset = offset.with_copies(Handover(snapshot="5:5:", until_lsn="0/A"), {"a": Copied(oid=1, columns="x")})
+    offset = offset.with_copies(
+        Handover(snapshot="5:5:", until_lsn="0/A"), {"a": Copied(oid=1, columns="x", numbers="y")}
+    )
     assert (offset.position, offset.snapshots["a"].until, offset.snapshots["a"].has_seen(3, 4)) == (5, 10, True)
     again = Offset.model_validate(offset.model_dump(mode="json"))
     assert again.model_dump() == offset.model_dump()

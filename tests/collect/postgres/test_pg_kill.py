@@ -9,7 +9,6 @@ import sys
 import threading
 
 import pytest
-
 from tests.collect.postgres.replay import wait_for
 from tests.collect.postgres.writers import Writers
 
@@ -35,7 +34,7 @@ def test_killed_again_and_again(warehouse):
     chance = random.Random()
     config = warehouse.config.model_dump_json(by_alias=True, exclude_defaults=True)
     with Writers(warehouse.url, 3):
-        for _ in range(7):
+        for _ in range(5):
             command = [sys.executable, "-c", COLLECT, config, warehouse.url, str(warehouse.settings.home)]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             try:

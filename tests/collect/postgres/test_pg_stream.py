@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-
 from tests.collect.postgres.replay import Running, wait_for
 
 pytestmark = pytest.mark.postgres

@@ -46,7 +46,7 @@ class Writers:
                 self.transactions += 1
 
     def _change(self, connection: psycopg.Connection, chance: random.Random) -> None:
-        for _ in range(chance.choice((1, 1, 2, 5, 60))):
+        for _ in range(chance.choice((1, 1, 2, 5, 40))):
             item, kind = chance.randint(1, 2000), chance.random()
             if kind < 0.6:
                 connection.execute("UPDATE stock SET qty = qty + 1 WHERE id = %s", (item,))

@@ -28,6 +28,10 @@ _COLUMNS = """
 SELECT a.attname::text, a.atttypid, a.atttypmod, a.attgenerated::text
 FROM pg_attribute a WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
 
+_NUMBERS = """
+SELECT attname::text, attnum FROM pg_attribute
+WHERE attrelid = %s AND attname = ANY(%s) AND NOT attisdropped ORDER BY attname"""
+
 # the table itself, or the partitions that hold a partitioned table's rows: an UPDATE needs the identity of each
 _IDENTITIES = """
 SELECT l.oid::regclass::text, l.relreplident::text,
@@ -75,7 +79,10 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table that is read, as the catalogue has it. ``rows`` is the planner's estimate."""
+    """A table that is read, as the catalogue has it.
+
+    ``rows`` is the planner's estimate, ``numbers`` see :func:`column_numbers`.
+    """
 
     read: str
     schema: str
@@ -90,6 +97,7 @@ class SourceTable:
     primary_key: frozenset[str]
     identities: tuple[Identity, ...]
     columns: tuple[SourceColumn, ...]
+    numbers: str
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -113,7 +121,7 @@ class TypeResolver:
     """Types columns land in, asking the catalogue for domains; what it learnt is kept for the connection's life."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
+        self.connection = connection
         self._bases: dict[int, tuple[int, int]] = {}
 
     def resolve(self, oid: int, modifier: int, declared: str) -> ColumnType:
@@ -121,7 +129,7 @@ class TypeResolver:
         found = column_type(oid, modifier, declared)
         if found is None:
             if oid not in self._bases:
-                self._bases[oid] = self._connection.execute(_DOMAIN, (oid,)).fetchone() or (0, -1)
+                self._bases[oid] = self.connection.execute(_DOMAIN, (oid,)).fetchone() or (0, -1)
             found = column_type(*self._bases[oid], declared)
         return found or OTHER
 
@@ -165,6 +173,7 @@ def find_table(
             for leaf, identity, columns in connection.execute(_IDENTITIES, (oid,))
         ),
         columns=tuple(_columns(connection, types, oid, read)),
+        numbers=column_numbers(connection, oid, read),
     )
 
 
@@ -175,6 +184,12 @@ def _columns(connection: psycopg.Connection[Any], types: TypeResolver, oid: int,
         for name, type_oid, modifier, generated in connection.execute(_COLUMNS, (oid,))
         if generated in ("", stored)
     ]
+
+
+def column_numbers(connection: psycopg.Connection[Any], oid: int, read: ReadTable) -> str:
+    """Fingerprint of which columns of a table the ones relied on are: it tells a column from its namesake made anew."""
+    rows = connection.execute(_NUMBERS, (oid, list(read.columns))).fetchall()
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]
 
 
 def fingerprint(columns: dict[str, ColumnType], read: ReadTable) -> str:

@@ -141,7 +141,7 @@ def _stream(session: Session) -> Outcome:
     if run.is_over:
         return Outcome.OVER
     with contextlib.closing(Replication(run.info)) as link:
-        link.start(run.slot, run.publication, ready.position)
+        link.start(run.slot, run.publication, ready.offset.position)
         session.worked()
         return ChangeStream(
             run,
@@ -150,7 +150,6 @@ def _stream(session: Session) -> Outcome:
             BatchWriter(run.store, run.config, Refetch(session.connection), run.known_shapes),
             offset=ready.offset,
             seq=ready.seq,
-            position=ready.position,
             target=flush_log(session.connection) if run.catch_up else None,
         ).run()
 

@@ -6,7 +6,6 @@ decimal. Where a column has a value they refuse, it is halved until that value i
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -69,7 +68,7 @@ def _bytes(texts: pa.Array, arrow: pa.DataType) -> pa.Array:
 
 
 def _uuid(texts: pa.Array, arrow: pa.DataType) -> pa.Array:
-    values = [None if text is None else uuid.UUID(text).bytes for text in texts.to_pylist()]
+    values = [None if text is None else bytes.fromhex(text.replace("-", "")) for text in texts.to_pylist()]
     return pa.ExtensionArray.from_storage(arrow, pa.array(values, arrow.storage_type))
 
 

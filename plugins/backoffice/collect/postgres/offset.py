@@ -75,6 +75,7 @@ class Copied(BaseModel):
 
     oid: int = Field(description="The table in pg_class: dropped and created again it is another one.")
     columns: str = Field(description="Fingerprint of the columns relied on and the types they land in.")
+    numbers: str = Field(description="Fingerprint of their numbers: a column made anew has another.")
 
 
 class Offset(BaseModel):

@@ -18,8 +18,10 @@ SELECT puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate AND p
                      AND coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's'
 FROM pg_publication p WHERE pubname = %s"""
 
+# columns that younger versions have brought are looked up by name: PostgreSQL 13 has none of them
 _MEMBERS = """
-SELECT r.prrelid, n.nspname::text, c.relname::text, r.prqual IS NOT NULL OR r.prattrs IS NOT NULL
+SELECT r.prrelid, n.nspname::text, c.relname::text,
+       to_jsonb(r) ->> 'prqual' IS NOT NULL OR to_jsonb(r) ->> 'prattrs' IS NOT NULL
 FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
 JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = %s"""
 

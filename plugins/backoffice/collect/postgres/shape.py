@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from backoffice.collect.postgres.catalog import SourceColumn, SourceTable, TypeResolver, fingerprint, table_name
+from backoffice.collect.postgres.catalog import (
+    SourceColumn,
+    SourceTable,
+    TypeResolver,
+    column_numbers,
+    fingerprint,
+    table_name,
+)
 from backoffice.collect.postgres.offset import Copied
 from backoffice.collect.postgres.pgoutput import Relation
 from backoffice.landing import envelope_schema
@@ -111,9 +118,12 @@ class Shapes:
             raise CopyNeeded(name, "it is not the table that was copied")
         if copied.columns != fingerprint({column.name: column.type for column in columns}, read):
             raise CopyNeeded(name, "columns relied on came, went or changed their type")
+        if copied.numbers != column_numbers(self._types.connection, relation.oid, read):
+            raise CopyNeeded(name, "columns relied on were made anew")
         return make_shape(name, read, columns)
 
 
 def copied_as(table: SourceTable, read: ReadTable) -> Copied:
     """What the offset remembers of a full copy of a table."""
-    return Copied(oid=table.oid, columns=fingerprint({column.name: column.type for column in table.columns}, read))
+    columns = {column.name: column.type for column in table.columns}
+    return Copied(oid=table.oid, columns=fingerprint(columns, read), numbers=table.numbers)

@@ -31,11 +31,10 @@ _WRITERS_SECONDS = 0.05
 
 
 class Ready(NamedTuple):
-    """Where the stream goes on: the last batch's offset and number, and the position it starts at."""
+    """Where the stream goes on: the offset reached, by the last batch or by idle log after it, and its number."""
 
     offset: Offset
     seq: int
-    position: int
 
 
 class Starter:
@@ -67,8 +66,10 @@ class Starter:
         tables = preflight(self._connection, self._run.config, self._types)
         system = identify(self._connection)
         seq, offset = last_offset(self._run.store, self._run.source)
+        if offset is not None:  # a batch landed from here on must not fall behind what was acknowledged
+            offset = offset.moved_to(self._run.mark.furthest(offset, seq))
         slot = slot_state(self._connection, self._run.slot)
-        reason = self._why_everything(offset, seq, slot, system)
+        reason = self._why_everything(offset, slot, system)
         if reason or offset is None:
             offset, why = self._anew(tables, slot, system), dict.fromkeys((table.read for table in tables), reason)
             requests: list[Path] = list(self._run.requests.pending())
@@ -79,27 +80,27 @@ class Starter:
             seq, offset = self._copy([table for table in tables if table.read in why], offset, why)
             self._run.requests.done(requests)
             self._run.copies.clear()
-        return Ready(offset, seq, self._run.mark.furthest(offset, seq))
+        return Ready(offset, seq)
 
     # a new beginning
 
-    def _why_everything(self, offset: Offset | None, seq: int, slot: SlotState | None, system: SystemIdentity) -> str:
+    def _why_everything(self, offset: Offset | None, slot: SlotState | None, system: SystemIdentity) -> str:
         """Why all tables are copied; empty when the stream goes on from the offset."""
         if offset is None:
             self._refuse_foreign_slot(slot, system)
             return "first copy"
         if offset.system_identifier != system.system_identifier:
             if self._run.copies.keys() >= self._run.config.reads.keys():
+                self._refuse_foreign_slot(slot, system)
                 return "asked for: the source is another system"
             raise self._another_system(offset, system)
-        name, furthest = self._run.slot, self._run.mark.furthest(offset, seq)
+        name, reached = self._run.slot, offset.position
         reasons = {
             f"replication slot {name} is missing": slot is None or offset.slot != name,
             f"replication slot {name} was lost: the source kept no more log for it": slot and slot.lost,
-            f"replication slot {name} was read past {format_lsn(furthest)} by somebody else": slot
-            and slot.confirmed > furthest,
+            f"replication slot {name} was read past {offset.lsn} by somebody else": slot and slot.confirmed > reached,
             "the source was restored to an earlier time: its log ends before what was landed": system.position
-            < furthest,
+            < reached,
             f"publication {self._run.publication} is missing": not self._publication.exists(),
         }
         return next((reason for reason, applies in reasons.items() if applies), "")

@@ -39,11 +39,10 @@ class ChangeStream:
 
     Args:
         run: the run it belongs to.
-        link: started at ``position``.
+        link: started at the offset.
         shapes: of the tables.
         writer: of the open batch.
-        offset: of the last batch, number ``seq``.
-        position: where the stream begins.
+        offset: of the last batch, number ``seq``; the stream begins at its position.
         target: where a run that only catches up ends.
     """
 
@@ -56,7 +55,6 @@ class ChangeStream:
         *,
         offset: Offset,
         seq: int,
-        position: int,
         target: int | None,
     ) -> None:
         self._run = run
@@ -65,7 +63,7 @@ class ChangeStream:
         self._writer = writer
         self._offset = offset
         self._seq = seq
-        self._position = position
+        self._position = offset.position  # end of the last whole transaction
         self._target = target
         self._decoder = Decoder()
         self._transaction: TransactionRows | None = None
@@ -115,11 +113,11 @@ class ChangeStream:
             self._take(message)
         elif message is not None:
             self._alive(message)
-        if self._transaction is not None:
-            return Outcome.OVER if self._run.stop.is_set() else None
         if self._is_due():
             self._land()
-        elif not self._writer.rows:
+        if self._transaction is not None:
+            return Outcome.OVER if self._run.stop.is_set() else None
+        if not self._writer.rows:
             self._advance_idle()
         return self._outcome()
 
@@ -186,7 +184,7 @@ class ChangeStream:
     # batches and acknowledgements
 
     def _is_due(self) -> bool:
-        if not self._writer.rows:
+        if not self._writer.rows or self._spilling:
             return False
         settings = self._run.settings
         old = time.monotonic() - self._writer.opened_at >= settings.batch_seconds
