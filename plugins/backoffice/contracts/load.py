@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def load_contracts(folder: Path) -> Contracts:
     """
     tables: dict[str, Table] = {}
     for path in sorted(folder.glob("*.odcs.yaml")):
-        for table in _read(path):
+        for table in _read_unchanged(path, path.stat().st_mtime_ns):
             if table.name in tables:
                 raise ContractError(
                     f"table {table.name} is also in contract {tables[table.name].contract}",
@@ -37,6 +38,12 @@ def load_contracts(folder: Path) -> Contracts:
         raise ContractError("no contract files", where=str(folder), next_step="add <contract>.odcs.yaml files")
     _check_references(tables)
     return Contracts(list(tables.values()))
+
+
+@functools.lru_cache(maxsize=256)
+def _read_unchanged(path: Path, _changed: int) -> tuple[Table, ...]:
+    """Kept while the file stands: every step of a cycle needs the contracts, and reading them takes 70 ms."""
+    return tuple(_read(path))
 
 
 def _read(path: Path) -> list[Table]:

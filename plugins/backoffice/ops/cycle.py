@@ -6,6 +6,8 @@ repeated, and a refresh killed anywhere is finished by the next one.
 
 from __future__ import annotations
 
+import gc
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +17,19 @@ from typing import Any
 import duckdb
 
 from backoffice.contracts import load_contracts
-from backoffice.errors import AuditError
+from backoffice.errors import AuditError, ValidationError
 from backoffice.landing import LocalBatchStore
 from backoffice.settings import Settings
-from backoffice.sources import load_sources
+from backoffice.sources import SourceConfig
+from backoffice.sources.mapping import usable_sources
 from backoffice.warehouse import audit as auditing
 from backoffice.warehouse import build as building
 from backoffice.warehouse import dbt, meta
 from backoffice.warehouse import load as loading
 from backoffice.warehouse.connection import open_warehouse
 from backoffice.warehouse.lease import Lease
+
+logger = logging.getLogger(__name__)
 
 STEPS = ("load", "validate", "transform", "audit", "publish")
 
@@ -45,7 +50,7 @@ def load(settings: Settings, holder: str) -> dict[str, Any]:
     """Load what landed since the watermark into a new generation, after finishing what a kill interrupted."""
     from backoffice.ops.publication import recover_publication
 
-    sources = load_sources(settings.sources_dir)
+    sources = _sources(settings)
     with Lease(settings).held(holder, release=False), open_warehouse(settings) as connection:
         started = time.monotonic()
         meta.create(connection)
@@ -65,10 +70,12 @@ def validate(settings: Settings, holder: str) -> dict[str, Any]:
     with _step(settings, holder, "validate") as connection:
         if connection is None:
             return {"idle": True}
+        sources = _sources(settings)
+        _require_loaded(connection, sources)
         result = judge(
             connection,
             _store(settings),
-            load_sources(settings.sources_dir),
+            sources,
             load_contracts(settings.contracts_dir),
             settings=settings,
             generation=meta.current_generation(connection),
@@ -135,11 +142,16 @@ def publish(settings: Settings, holder: str) -> dict[str, Any]:
 
 
 def warm(settings: Settings) -> None:
-    """Import what the steps need and parse the dbt project, in the process that tasks are forked from."""
+    """Import what the steps need, parse the dbt project and rehearse, in the process that tasks are forked from."""
+    from backoffice.ops.rehearsal import rehearse
     from backoffice.validate import warm as warm_validation
 
     warm_validation()
     dbt.manifest(settings)
+    rehearse(settings)
+    # what stays for good is left out of collections, so that a task's first one does not copy every inherited page
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager
@@ -152,6 +164,27 @@ def _step(settings: Settings, holder: str, name: str) -> Iterator[duckdb.DuckDBP
             return
         yield connection
         _time(connection, meta.current_generation(connection), name, started)
+
+
+def _sources(settings: Settings) -> dict[str, SourceConfig]:
+    """Sources with a usable file; rows of the others wait in landing, and the log says why."""
+    sources, errors = usable_sources(settings.sources_dir, load_contracts(settings.contracts_dir))
+    for error in errors:
+        logger.error("a source is left out of this refresh: %s", error)
+    return sources
+
+
+def _require_loaded(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConfig]) -> None:
+    """Rows that were loaded must be judged before they are built."""
+    loaded = connection.execute(
+        "SELECT DISTINCT source FROM meta.batch WHERE generation > ?", [meta.published_generation(connection)]
+    ).fetchall()
+    if unknown := sorted({str(source) for (source,) in loaded} - sources.keys()):
+        raise ValidationError(
+            f"rows of {', '.join(unknown)} were loaded, but its file cannot be used now, so they cannot be judged",
+            where="sources/",
+            next_step="mend the file; `backoffice contracts check` names the line",
+        )
 
 
 def _store(settings: Settings) -> LocalBatchStore:

@@ -3,7 +3,7 @@
 In: ``sources/*.yaml``. Out: :class:`SourceConfig` objects through :func:`load_sources`.
 """
 
-from backoffice.sources.load import load_source, load_sources
+from backoffice.sources.load import load_source, load_sources, read_sources
 from backoffice.sources.model import (
     CanonicalMapping,
     CodeMap,
@@ -24,4 +24,5 @@ __all__ = [
     "SourceConfig",
     "load_source",
     "load_sources",
+    "read_sources",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import yaml
@@ -51,6 +52,27 @@ def load_sources(folder: Path) -> dict[str, SourceConfig]:
                 next_step="give each file its own",
             )
     return {config.source: config for config in sources}
+
+
+def read_sources(folder: Path) -> tuple[dict[str, SourceConfig], list[MappingError]]:
+    """The source files that can be read, by name, and the errors of the others: one broken file harms no other."""
+    found: dict[str, SourceConfig] = {}
+    errors: list[MappingError] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            found[path.stem] = _load_unchanged(path, path.stat().st_mtime_ns)
+        except MappingError as error:
+            errors.append(error)
+    return found, errors
+
+
+@functools.lru_cache(maxsize=256)
+def _load_unchanged(path: Path, _changed: int) -> SourceConfig:
+    """Kept while the file stands: reading YAML is most of what a task does before it works.
+
+    The scheduler fills the cache before it forks its workers, so that a task inherits it.
+    """
+    return load_source(path)
 
 
 def _readable(path: Path, node: yaml.Node | None, error: PydanticError) -> MappingError:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from backoffice.contracts import Contracts, Table
 from backoffice.errors import MappingError
+from backoffice.sources.load import read_sources
 from backoffice.sources.model import CanonicalMapping, CodeMap, ReadTable, SourceConfig
 
 PASSED_THROUGH = ("_batch_id", "_row_no", "_op", "_event_id", "_event_at", "_ingested_at", "_source_file", "_defect")
@@ -81,6 +83,23 @@ def mapped_tables(sources: dict[str, SourceConfig], contracts: Contracts) -> lis
                 )
             mapped.append(_checked(MappedTable(config, table, mapping)))
     return mapped
+
+
+def usable_sources(folder: Path, contracts: Contracts) -> tuple[dict[str, SourceConfig], list[MappingError]]:
+    """Sources whose file can be read and whose mapping fits the contracts, and the errors of the others.
+
+    Rows of the others stay in landing: they are neither loaded nor judged until their file is mended.
+    """
+    found, errors = read_sources(folder)
+    usable: dict[str, SourceConfig] = {}
+    for name, config in found.items():
+        try:
+            mapped_tables({name: config}, contracts)
+        except MappingError as error:
+            errors.append(error)
+        else:
+            usable[name] = config
+    return usable, errors
 
 
 def row_select(mapped: MappedTable, relation: str) -> str:

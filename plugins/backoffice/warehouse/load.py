@@ -47,7 +47,7 @@ def load(
         holder: who builds, for the record.
     """
     meta.create(connection)
-    _prepare(connection, sources)
+    prepare(connection, sources)
     fresh = {name: list(store.batches(name, _watermark(connection, name))) for name in sources}
     batches = [manifest for manifests in fresh.values() for manifest in manifests]
     current, published = meta.current_generation(connection), meta.published_generation(connection)
@@ -77,7 +77,8 @@ class transaction:
         self._connection.execute("ROLLBACK" if kind else "COMMIT")
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConfig]) -> None:
+def prepare(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConfig]) -> None:
+    """Create the raw tables of the sources, and say in ``meta`` what is read and what it is mapped to."""
     tables = {
         (name, config.source_relation, read, config.freshness_minutes)
         for name, config in sources.items()
