@@ -49,4 +49,4 @@ lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock, keeping ver
 	  --group dev pyproject.toml -o requirements.lock
 
 bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit to the marts; the platform must be up.
-	$(BIN)/python -m benchmarks.freshness
+	$(BIN)/python benchmarks/freshness.py --rate 200 --seconds 300
