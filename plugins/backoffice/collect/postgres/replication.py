@@ -6,6 +6,7 @@ looks as if somebody else had read from it. Speaking the protocol over libpq kee
 
 from __future__ import annotations
 
+import contextlib
 import select
 import struct
 import time
@@ -20,6 +21,7 @@ _HEADER = 25  # kind, start, end and send time before the payload of a data mess
 _KEEPALIVE = struct.Struct(">QqB").unpack_from
 _STATUS = struct.Struct(">cQQQqB").pack
 _EPOCH_SECONDS = 946_684_800
+_LEAVE_SECONDS = 1.0
 _DATA, _ALIVE = ord("w"), ord("k")
 
 
@@ -37,10 +39,14 @@ class Replication:
     def __init__(self, info: str) -> None:
         self._connection = psycopg.connect(info, autocommit=True, replication="database")
         self._libpq = self._connection.pgconn
+        self._streaming = False
         self.confirmed = 0
 
     def close(self) -> None:
-        """Leave the slot."""
+        """Leave the slot; waits a moment for the server, so that the next reader finds it free."""
+        with contextlib.suppress(psycopg.OperationalError):  # a lost connection has left it already
+            if self._streaming:
+                self._end_stream()
         self._connection.close()
 
     def start(self, slot: str, publication: str, lsn: int) -> None:
@@ -52,6 +58,7 @@ class Replication:
         result = self._libpq.exec_(command.encode())
         if result.status != pq.ExecStatus.COPY_BOTH:
             raise self._failure(result)
+        self._streaming = True
         self.confirmed = lsn
         self._report(reply=True)  # its answer tells us where the server is, also when there is nothing to send
 
@@ -79,6 +86,18 @@ class Replication:
         """Answer a keepalive without confirming more."""
         self._report()
 
+    def _end_stream(self) -> None:
+        self._libpq.put_copy_end()
+        self._flush()
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        while time.monotonic() < deadline:
+            size, _ = self._libpq.get_copy_data(1)
+            if size < 0:
+                self._libpq.get_result()  # of the whole command: the slot is released before it is sent
+                return
+            if size == 0:
+                self._readable(_LEAVE_SECONDS / 10)
+
     def _readable(self, timeout: float) -> bool:
         ready, _, _ = select.select([self._libpq.socket], [], [], timeout)
         self._libpq.consume_input()
@@ -87,6 +106,9 @@ class Replication:
     def _report(self, reply: bool = False) -> None:
         now = int((time.time() - _EPOCH_SECONDS) * 1_000_000)
         self._libpq.put_copy_data(_STATUS(b"r", self.confirmed, self.confirmed, self.confirmed, now, reply))
+        self._flush()
+
+    def _flush(self) -> None:
         while self._libpq.flush():
             select.select([], [self._libpq.socket], [], 1.0)
 

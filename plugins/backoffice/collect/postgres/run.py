@@ -87,5 +87,7 @@ class Run:
         self.on_landed(manifest)
 
     def _connection(self) -> PostgresConnection:
-        assert isinstance(self.config.connection, PostgresConnection)
-        return self.config.connection
+        connection = self.config.connection
+        if not isinstance(connection, PostgresConnection):
+            raise TypeError(f"source {self.source} is no PostgreSQL database")
+        return connection

@@ -59,17 +59,18 @@ class ColumnType:
 
 
 _DATE, _TIMESTAMP, _TIMESTAMPTZ = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
-BOOLEAN_OID, TEXT_OID, NUMERIC_OID = 16, 25, 1700
+_NUMERIC_OID = 1700
+_FIRST_USER_OID = 16384
 OTHER = ColumnType(Kind.OTHER, "VARCHAR", pa.string(), "text")
 _TEXT = ColumnType(Kind.TEXT, "VARCHAR", pa.string(), "text")
 
 _BUILT_IN: dict[int, ColumnType] = {
-    BOOLEAN_OID: ColumnType(Kind.BOOLEAN, "BOOLEAN", pa.bool_(), "boolean"),
+    16: ColumnType(Kind.BOOLEAN, "BOOLEAN", pa.bool_(), "boolean"),
     17: ColumnType(Kind.BYTES, "BLOB", pa.binary(), "bytea"),
     20: ColumnType(Kind.NUMBER, "BIGINT", pa.int64(), "bigint"),
     21: ColumnType(Kind.NUMBER, "SMALLINT", pa.int16(), "smallint"),
     23: ColumnType(Kind.NUMBER, "INTEGER", pa.int32(), "integer"),
-    TEXT_OID: _TEXT,
+    25: _TEXT,
     26: ColumnType(Kind.NUMBER, "BIGINT", pa.int64(), "bigint"),  # oid
     700: ColumnType(Kind.NUMBER, "FLOAT", pa.float32(), "real"),
     701: ColumnType(Kind.NUMBER, "DOUBLE", pa.float64(), "double precision"),
@@ -91,14 +92,11 @@ def column_type(oid: int, modifier: int = -1, declared: str = "") -> ColumnType 
         modifier: pg_attribute.atttypmod; -1 for none.
         declared: the column's DuckDB type in the source's file, which decides for a numeric without precision.
     """
-    if oid == NUMERIC_OID:
+    if oid == _NUMERIC_OID:
         return _numeric(modifier, declared)
     if oid in _BUILT_IN:
         return _BUILT_IN[oid]
-    return OTHER if oid < FIRST_USER_OID else None
-
-
-FIRST_USER_OID = 16384
+    return OTHER if oid < _FIRST_USER_OID else None
 
 
 def decimal_type(precision: int, scale: int) -> ColumnType:
