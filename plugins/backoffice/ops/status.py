@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from backoffice.collect.heartbeat import last_caught_up
 from backoffice.publish import SourceStatus, Status, current_file
 from backoffice.publish import write_status as write
 from backoffice.settings import Settings
@@ -59,7 +60,7 @@ def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld:
         published_at=published_at,
         file_version=file.version if file else None,
         steps=_steps(connection),
-        sources=tuple(_source(found, now) for found in connection.execute(_SOURCES).fetchall()),
+        sources=tuple(_source(settings, found, now) for found in connection.execute(_SOURCES).fetchall()),
     )
 
 
@@ -71,11 +72,13 @@ def _steps(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
     return {str(step): round(float(seconds), 3) for step, seconds in rows}
 
 
-def _source(row: tuple[object, ...], now: datetime) -> SourceStatus:
+def _source(settings: Settings, row: tuple[object, ...], now: datetime) -> SourceStatus:
     source, relation, minutes, event_at, landed_at, landed, quarantined, waiting = row
     assert isinstance(minutes, int) and isinstance(landed, int)
     assert isinstance(quarantined, int) and isinstance(waiting, int)
-    late = not isinstance(landed_at, datetime) or now - landed_at > timedelta(minutes=minutes)
+    # a quiet source is as fresh as its collector's last look that found nothing
+    seen = [moment for moment in (landed_at, last_caught_up(settings, str(source))) if isinstance(moment, datetime)]
+    late = not seen or now - max(seen) > timedelta(minutes=minutes)
     return SourceStatus(
         source=str(source),
         source_relation=str(relation),

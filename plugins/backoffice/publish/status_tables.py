@@ -43,7 +43,11 @@ SOURCES = _table(
         ("accepted_rows", "BIGINT", "Rows in the marts' base tables, over all time."),
         ("quarantined_rows", "BIGINT", "Rows kept out by a broken rule."),
         ("waiting_rows", "BIGINT", "Rows whose parent has not arrived."),
-        ("freshness_minutes", "INTEGER", "The source is late when it is older than this."),
+        (
+            "freshness_minutes",
+            "INTEGER",
+            "Late when nothing landed and nobody looked for longer.",
+        ),
         ("is_late", "BOOLEAN", "Whether it is."),
     ),
 )

@@ -18,6 +18,7 @@ from backoffice.collect.files.reader import FileRows, write_parquet
 from backoffice.collect.files.records import Stamp
 from backoffice.collect.files.snapshot import Snapshot, take_snapshot
 from backoffice.collect.files.watch import Candidate, FolderWatch
+from backoffice.collect.heartbeat import Heartbeat
 from backoffice.collect.lock import source_lock
 from backoffice.errors import FileSetAsideError
 from backoffice.landing import BatchStore, Manifest, OpenBatch
@@ -73,6 +74,7 @@ class FileCollector:
         self._work = settings.collect_dir / f"{config.source}.work"
         self._watch = FolderWatch(config, self._folder, settings.file_stable_seconds, clock)
         self._history = FileHistory(config, store)
+        self._heartbeat = Heartbeat(settings, config.source)
         self._aside = AsideList(settings.collect_dir / f"{config.source}.errors.jsonl")
 
     def run(self, seconds: float | None, on_landed: Callable[[Manifest], None]) -> None:
@@ -111,6 +113,8 @@ class FileCollector:
             on_landed(manifest)
             if self.stop.is_set():
                 return
+        if not self._watch.waiting:
+            self._heartbeat.caught_up()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

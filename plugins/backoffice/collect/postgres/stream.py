@@ -6,6 +6,7 @@ import enum
 import logging
 import time
 
+from backoffice.collect.heartbeat import Heartbeat
 from backoffice.collect.postgres.offset import Offset
 from backoffice.collect.postgres.pgoutput import Begin, Change, Commit, Decoder, Truncate
 from backoffice.collect.postgres.replication import Keepalive, Replication
@@ -65,6 +66,7 @@ class ChangeStream:
         self._seq = seq
         self._position = offset.position  # end of the last whole transaction
         self._target = target
+        self._heartbeat = Heartbeat(run.settings, run.source)
         self._decoder = Decoder()
         self._transaction: TransactionRows | None = None
         self._bytes = 0
@@ -204,6 +206,7 @@ class ChangeStream:
         if self._transaction is None:
             self._position = max(self._position, message.position)
             if not self._writer.rows:
+                self._heartbeat.caught_up()
                 self._advance_idle(at_once=message.reply)
         if message.reply:
             self._link.reply()

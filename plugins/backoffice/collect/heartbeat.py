@@ -1,0 +1,39 @@
+"""When a source was last seen to hold nothing that has not landed: a quiet source is not a late one, a dead one is."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backoffice.settings import Settings
+
+_EVERY_SECONDS = 1.0
+
+
+class Heartbeat:
+    """Written by a collector each time it has caught up, at most once a second."""
+
+    def __init__(self, settings: Settings, source: str) -> None:
+        self._path = _path(settings, source)
+        self._beat_at = float("-inf")
+
+    def caught_up(self) -> None:
+        """Nothing of the source is waiting to be landed."""
+        now = time.monotonic()
+        if now - self._beat_at >= _EVERY_SECONDS:
+            self._beat_at = now
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch()
+
+
+def last_caught_up(settings: Settings, source: str) -> datetime | None:
+    """When its collector last said so; None when it never did."""
+    try:
+        return datetime.fromtimestamp(_path(settings, source).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+
+
+def _path(settings: Settings, source: str) -> Path:
+    return settings.collect_dir / f"{source}.heartbeat"
