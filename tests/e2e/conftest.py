@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psycopg
 import pytest
 from tests.data import shared_data
+from tests.e2e import deployment
 
 from backoffice.collect.files import FileCollector
 from backoffice.collect.postgres import PostgresCollector
@@ -24,20 +22,6 @@ from backoffice.settings import Settings
 from backoffice.sources import load_sources
 
 FILES = ("Department", "Employee", "EmployeeDepartmentHistory", "EmployeePayHistory")
-
-
-def _module(name: str) -> ModuleType:
-    full = f"e2e_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, Path(__file__).parent / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
-deployment = _module("deployment")
 
 
 @dataclass

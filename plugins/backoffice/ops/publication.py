@@ -13,6 +13,8 @@ from backoffice.publish.from_dbt import published_models
 from backoffice.settings import Settings
 from backoffice.warehouse import meta
 
+KEPT_GENERATIONS = 1000
+
 
 def publish_generation(settings: Settings, connection: duckdb.DuckDBPyConnection, *, idle: bool) -> dict[str, Any]:
     """Publish the newest generation; when readers already see it, bring the DuckDB file up to it once it is due.
@@ -57,7 +59,11 @@ def mark_published(connection: duckdb.DuckDBPyConnection, publication: Publicati
     )
     connection.execute("DELETE FROM meta.touched WHERE generation <= ?", [publication.generation])
     # removed rows are kept a while longer: a PostgreSQL restored from a recent backup catches up by difference
-    connection.execute("DELETE FROM meta.removed_row WHERE generation <= ?", [publication.generation - 1000])
+    old = [publication.generation - KEPT_GENERATIONS]
+    connection.execute("DELETE FROM meta.removed_row WHERE generation <= ?", old)
+    # a cycle every few seconds writes a million passed checks a day; what failed or warned is kept for good
+    connection.execute("DELETE FROM meta.audit_result WHERE passed AND failures = 0 AND generation <= ?", old)
+    connection.execute("DELETE FROM meta.step_time WHERE generation <= ?", old)
 
 
 def _file_only(settings: Settings, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
