@@ -25,8 +25,7 @@ def marts_database(pg_server) -> MartsDatabase:
     with psycopg.connect(pg_server.url("postgres"), autocommit=True) as pg:
         for role in (PUBLISHER, READER):
             if not pg.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
-                pg.execute(f"CREATE ROLE {role}")
-            pg.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{_PASSWORD}'")
+                pg.execute(f"CREATE ROLE {role} LOGIN")
         pg.execute(f"ALTER DATABASE {name} OWNER TO {PUBLISHER}")
         pg.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         pg.execute(f"GRANT CONNECT ON DATABASE {name} TO {READER}")
@@ -39,6 +38,7 @@ def marts_database(pg_server) -> MartsDatabase:
 def marts(marts_database: MartsDatabase) -> MartsDatabase:
     """The database with nothing in it: emptied, because creating one takes a second."""
     marts_database.execute(
+        *(f"ALTER ROLE {role} LOGIN PASSWORD '{_PASSWORD}'" for role in (PUBLISHER, READER)),  # roles are the server's
         "SET client_min_messages = warning",
         "DROP SCHEMA IF EXISTS marts, ops, analysis CASCADE",
         "DROP SCHEMA public CASCADE",

@@ -5,7 +5,7 @@ What is loaded follows from landing alone, never from the event that woke us: a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -96,12 +96,13 @@ def prepare(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConf
     _rewrite(connection, "meta.mapping", mapping)
 
 
-def _rewrite(connection: duckdb.DuckDBPyConnection, table: str, wanted: Iterable[tuple[object, ...]]) -> None:
-    if set(connection.execute(f"SELECT * FROM {table}").fetchall()) == set(wanted):
+def _rewrite(connection: duckdb.DuckDBPyConnection, table: str, wanted: Set[tuple[object, ...]]) -> None:
+    if set(connection.execute(f"SELECT * FROM {table}").fetchall()) == wanted:
         return
     with transaction(connection):
         connection.execute(f"DELETE FROM {table}")
-        connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", sorted(wanted, key=str))
+        for row in wanted:
+            connection.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", list(row))
 
 
 def _watermark(connection: duckdb.DuckDBPyConnection, source: str) -> int:
