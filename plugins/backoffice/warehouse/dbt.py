@@ -79,6 +79,8 @@ def _invoke(settings: Settings, arguments: list[str], parsed: Manifest | None) -
         *("--project-dir", str(settings.dbt_dir), "--profiles-dir", str(folder)),
         *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
         *("--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check"),
+        # the static parser is a native library that hangs in a process forked after it was used
+        "--no-static-parser",
         # each run touches a few schemas: listing all of them first costs a tenth of a second
         *("--log-level-file", "none", "--no-write-json", "--no-populate-cache"),
     ]
