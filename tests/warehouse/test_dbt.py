@@ -10,7 +10,6 @@ from pathlib import Path
 from backoffice.settings import Settings
 from backoffice.warehouse import dbt
 
-
 MODEL = "{{ config(materialized='view', schema='marts') }}\nselect * from {{ source('meta', 'batch') }}\n"
 
 
