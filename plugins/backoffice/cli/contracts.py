@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
+from backoffice.cli.console import out
 from backoffice.contracts import load_contracts
 from backoffice.errors import ContractError
 from backoffice.settings import Settings, get_settings
 
 app = typer.Typer(help="Data contracts: what every table must be.", no_args_is_help=True)
-console = Console()
 
 
 @app.command()
@@ -25,8 +24,8 @@ def build() -> None:
     contracts = load_contracts(settings.contracts_dir)
     changed = write_files(settings) + write_suites(contracts, settings.expectations_dir)
     for path in changed:
-        console.print(f"wrote {_shown(settings, path)}" if path.exists() else f"removed {_shown(settings, path)}")
-    console.print(f"{len(contracts)} tables, {len(changed)} files changed")
+        out.print(f"wrote {_shown(settings, path)}" if path.exists() else f"removed {_shown(settings, path)}")
+    out.print(f"{len(contracts)} tables, {len(changed)} files changed")
 
 
 @app.command()
@@ -45,7 +44,7 @@ def check() -> None:
             rule="generated files follow the contracts and mappings",
             next_step="run `backoffice contracts build` and commit what it wrote",
         )
-    console.print(f"{len(contracts)} tables: contracts, mappings and generated files agree")
+    out.print(f"{len(contracts)} tables: contracts, mappings and generated files agree")
 
 
 def _shown(settings: Settings, path: Path) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from backoffice.cli.console import out, show_table
 from backoffice.landing import LocalBatchStore
 from backoffice.settings import get_settings
-from backoffice.sources import load_sources
+from backoffice.sources import read_sources
 from backoffice.validate.quarantine import Verdict, list_quarantined, show
 
 app = typer.Typer(help="Rows kept out by a gate. Works while the warehouse is held.", no_args_is_help=True)
@@ -26,23 +25,25 @@ def list_rows(
     settings = get_settings()
     found = list_quarantined(LocalBatchStore(settings.landing_dir), source=source, rule=rule, limit=limit)
     if not found:
-        Console().print("No quarantined rows.")
+        out.print("No quarantined rows.")
         return
-    sources = load_sources(settings.sources_dir)
-    table = Table("source", "table", "key", "batch", "row", "rule", "value", "when (UTC)")
-    for item in found:
-        when = f"{item.judged_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            item.source,
-            item.table,
-            item.key(sources),
-            item.batch_id,
-            str(item.row_no),
-            item.rule,
-            item.value or "",
-            when,
-        )
-    Console().print(table)
+    sources, _ = read_sources(settings.sources_dir)
+    show_table(
+        ("source", "table", "key", "batch", "row", "rule", "value", "when (UTC)"),
+        [
+            (
+                v.source,
+                v.table,
+                v.key(sources),
+                v.batch_id,
+                v.row_no,
+                v.rule,
+                v.value,
+                f"{v.judged_at:%Y-%m-%d %H:%M:%S}",
+            )
+            for v in found
+        ],
+    )
 
 
 @app.command("show")
@@ -52,13 +53,9 @@ def show_row(
 ) -> None:
     """One row: the rules it breaks and everything the source sent."""
     found = show(LocalBatchStore(get_settings().landing_dir), batch, row)
-    console = Console()
     for item in found:
-        console.print(_sentence(item), highlight=False)
-    table = Table("column", "value")
-    for name, value in found[0].row.items():
-        table.add_row(name, "" if value is None else str(value))
-    console.print(table)
+        out.print(_sentence(item), markup=False)
+    show_table(("column", "value"), found[0].row.items())
 
 
 def _sentence(item: Verdict) -> str:
