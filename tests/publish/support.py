@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -155,3 +156,13 @@ class MartsDatabase:
 
 def with_columns(model: PublishedModel, *columns: PublishedColumn, **changes: Any) -> PublishedModel:
     return replace(model, columns=columns or model.columns, **changes)
+
+
+def assert_same(marts: MartsDatabase, warehouse: Warehouse) -> None:
+    for model in MODELS:
+        assert marts.rows(model) == warehouse.rows(model)
+    assert marts.current() == warehouse.now.version
+
+
+def line(key: str, **values: Any) -> dict[str, Any]:
+    return {"line_key": key, "line_no": 1, "amount": Decimal("10.5000"), "note": "n", **values}
