@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from backoffice.durable import sync_file, sync_folder
 from backoffice.errors import LandingError
 from backoffice.landing.manifest import Kind, LandedTable, Manifest, batch_id
 
@@ -68,7 +68,7 @@ class LocalBatch:
 
     def _seal(self, name: str, full: bool) -> LandedTable:
         path = self._folder / f"{name}.parquet"
-        digest, size = _fsync_and_hash(path)
+        digest, size = sync_file(path)
         try:
             rows = pq.ParquetFile(path).metadata.num_rows
         except Exception as error:
@@ -85,7 +85,7 @@ class LocalBatch:
             file.write(manifest.to_json())
             file.flush()
             os.fsync(file.fileno())
-        _fsync_dir(self._folder)
+        sync_folder(self._folder)
         try:
             # link(2) fails if the name exists, where rename(2) would overwrite: the file form of put-if-absent
             os.link(temporary, self._folder / MANIFEST)
@@ -98,7 +98,7 @@ class LocalBatch:
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
-        _fsync_dir(self._folder)
+        sync_folder(self._folder)
 
 
 class LocalBatchStore:
@@ -117,8 +117,8 @@ class LocalBatchStore:
                 return self.begin(source)
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
-        _fsync_dir(folder.parent)
-        _fsync_dir(folder.parent.parent)
+        sync_folder(folder.parent)
+        sync_folder(folder.parent.parent)
         return LocalBatch(folder, source, seq)
 
     def last(self, source: str) -> Manifest | None:
@@ -177,20 +177,3 @@ def _read(path: Path) -> Manifest:
             where=str(path),
             next_step="restore the file from a backup; batches after it are not loaded until then",
         ) from error
-
-
-def _fsync_and_hash(path: Path) -> tuple[str, int]:
-    digest = hashlib.sha256()
-    with path.open("rb+") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-        os.fsync(file.fileno())
-        return digest.hexdigest(), file.tell()
-
-
-def _fsync_dir(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -16,8 +16,8 @@ from pathlib import Path
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+from backoffice.durable import point, sync_file, sync_folder, write_text
 from backoffice.errors import PublishError
-from backoffice.publish.durable import point, sync_file, sync_folder, write_text
 from backoffice.publish.model import PublishedModel
 from backoffice.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from backoffice.durable import write_text
 from backoffice.errors import PublishError
-from backoffice.publish.durable import write_text
 from backoffice.publish.model import TableChange
 from backoffice.settings import Settings
 

@@ -18,9 +18,9 @@ import psycopg
 from pydantic import BaseModel, ConfigDict
 
 from backoffice.addresses import PUBLISHER, READER, marts_url
+from backoffice.durable import write_text
 from backoffice.errors import BackofficeError, PublishError
 from backoffice.publish import registry
-from backoffice.publish.durable import write_text
 from backoffice.publish.model import PublishedModel, TableChange
 from backoffice.publish.session import connected, prepare
 from backoffice.publish.status_tables import MODELS, SCHEMA, SOURCES, STATUS, TABLES

@@ -16,7 +16,7 @@ from backoffice.warehouse.generate.common import (
     native_key,
     to_yaml,
 )
-from backoffice.warehouse.generate.rules import Rule, optional_references, row_rules
+from backoffice.warehouse.generate.rules import Rule, optional_references, relations, row_rules
 from backoffice.warehouse.generate.staging import staging_name
 
 
@@ -82,14 +82,10 @@ def required_parents(table: Table, mapped: list[MappedTable]) -> list[dict[str, 
     for column in table.columns:
         if not (column.required and column.foreign_key) or column.foreign_key.table == table.name:
             continue
-        relations = _relations(mapped, table.name) & _relations(mapped, column.foreign_key.table)
-        if relations:
-            parents.append({"table": column.foreign_key.table, "column": column.name, "relations": sorted(relations)})
+        both = relations(mapped, table.name) & relations(mapped, column.foreign_key.table)
+        if both:
+            parents.append({"table": column.foreign_key.table, "column": column.name, "relations": sorted(both)})
     return parents
-
-
-def _relations(mapped: list[MappedTable], table: str) -> set[str]:
-    return {item.config.source_relation for item in mapped if item.table.name == table}
 
 
 def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def optional_references(table: Table, mapped: list[MappedTable]) -> list[Rule]:
         reference = column.foreign_key
         if reference is None or column.required:
             continue
-        both = _relations(mapped, table.name) & _relations(mapped, reference.table)
+        both = relations(mapped, table.name) & relations(mapped, reference.table)
         if both:
             missing = (
                 f"not exists (select 1 from <<base_{reference.table}>> as p "
@@ -80,7 +80,8 @@ def _unique(table: Table, column: Column) -> list[Rule]:
     return [Rule(f"{table.name}.{column.name}.unique", other)]
 
 
-def _relations(mapped: list[MappedTable], table: str) -> set[str]:
+def relations(mapped: list[MappedTable], table: str) -> set[str]:
+    """Source instances that map a canonical table."""
     return {item.config.source_relation for item in mapped if item.table.name == table}
 
 
