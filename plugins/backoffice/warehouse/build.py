@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -81,11 +80,6 @@ def record_built(connection: duckdb.DuckDBPyConnection, planned: BuildPlan, fing
     connection.execute("UPDATE meta.generation SET built_at = ? WHERE generation = ?", [now, planned.generation])
     if planned.is_full:
         connection.execute("INSERT INTO meta.project VALUES (?, ?)", [fingerprint, planned.generation])
-
-
-def to_json(planned: BuildPlan) -> str:
-    """The plan for a task's log."""
-    return json.dumps({"select": planned.select, "full": planned.is_full, **planned.variables})
 
 
 def _text(moment: datetime | None) -> str:
