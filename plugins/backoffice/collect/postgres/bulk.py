@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -15,9 +13,9 @@ import pyarrow as pa
 from backoffice.collect.postgres.connect import without_password
 from backoffice.collect.postgres.offset import Handover
 from backoffice.errors import CollectError
+from backoffice.extensions import POSTGRES_SCANNER, extension_path
 
 _BATCH_ROWS = 100_000
-_WHEEL = "duckdb_extension_postgres_scanner"
 _SNAPSHOT = (
     "SELECT pg_export_snapshot() AS id, pg_current_snapshot()::text AS snapshot,"
     " pg_current_wal_insert_lsn()::text AS lsn, clock_timestamp() AS at"
@@ -49,7 +47,7 @@ class BulkReader:
             config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         )
         try:
-            self._duckdb.execute(f"LOAD '{_extension()}'")
+            self._duckdb.execute(f"LOAD '{extension_path(POSTGRES_SCANNER)}'")
             self._duckdb.execute("SET TimeZone = 'UTC'")
             with self._explained():
                 self._duckdb.execute(f"ATTACH {_quote(info)} AS source (TYPE postgres, READ_ONLY)")
@@ -96,14 +94,6 @@ class BulkReader:
         except (duckdb.Error, OSError) as error:  # a reader of Arrow batches gives DuckDB's errors as OSError
             text = without_password(str(error), self._info).strip().splitlines()
             raise CopyFailed(f"reading in bulk failed: {text[0] if text else error!r}") from None
-
-
-def _extension() -> Path:
-    found = importlib.util.find_spec(_WHEEL)
-    if found is None or not found.submodule_search_locations:
-        raise CollectError(f"the package {_WHEEL.replace('_', '-')} is missing", next_step="run `make up` again")
-    folder = Path(found.submodule_search_locations[0]) / "extensions" / f"v{duckdb.__version__}"
-    return folder / "postgres_scanner.duckdb_extension"
 
 
 def _quote(text: Any) -> str:
