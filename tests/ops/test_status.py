@@ -30,6 +30,20 @@ def _shop(settings: Settings) -> tuple[bool, int, int]:
     return found.is_late, found.landed_rows, found.accepted_rows
 
 
+def test_a_batch_of_a_withheld_generation_is_not_published(settings: Settings) -> None:
+    with duckdb.connect() as connection:
+        meta.create(connection)
+        connection.execute(
+            """SET TimeZone = 'UTC'; INSERT INTO meta.source_table VALUES ('shop', 'shop', 'orders', 5);
+            INSERT INTO meta.generation (generation, as_of, started_at, is_full, holder, published_at)
+            VALUES (1, now(), now(), true, 'test', now()), (2, now(), now(), false, 'test', NULL);
+            INSERT INTO meta.batch SELECT 'shop', i, 'shop-' || i, 'stream', now(), now(), now(), g, now()
+            FROM (VALUES (1, 1), (2, 1), (3, 2)) AS t(i, g)"""
+        )
+        found = _source(settings, connection.execute(_SOURCES).fetchall()[0], datetime.now(UTC))
+    assert found.published_seq == 2
+
+
 def test_late_only_when_nobody_follows_it(settings: Settings) -> None:
     assert _shop(settings) == (True, 10, 8)
     Heartbeat(settings, "shop").caught_up()

@@ -26,6 +26,7 @@ SHOP = SourceStatus(
     waiting_rows=1,
     freshness_minutes=15,
     is_late=True,
+    published_seq=4,
 )
 STATUS = Status(
     state="withheld",
@@ -117,7 +118,7 @@ def test_tables_of_an_earlier_release_are_replaced(marts, marts_settings):
     marts.execute("ALTER TABLE ops.status DROP COLUMN file_version", "ALTER TABLE ops.source_status ADD COLUMN x int")
     write_status(marts_settings, STATUS)
     assert marts.query(ONE) == EXPECTED
-    assert len(marts.query("SELECT * FROM ops.source_status")[0]) == 10
+    assert len(marts.query("SELECT * FROM ops.source_status")[0]) == 11
 
 
 def test_what_a_killed_writer_left_is_cleared(marts, marts_settings):

@@ -21,7 +21,9 @@ SELECT
     (SELECT count(*) FROM meta.quarantined AS q
         WHERE q.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source)),
     (SELECT count(DISTINCT (w.batch_id, w.row_no)) FROM meta.waiting AS w
-        WHERE w.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source))
+        WHERE w.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source)),
+    (SELECT coalesce(max(b.batch_seq), 0) FROM meta.batch AS b WHERE b.source = s.source AND b.generation <= (
+        SELECT max(g.generation) FROM meta.generation AS g WHERE g.published_at IS NOT NULL))
 FROM meta.source_table AS s
 GROUP BY s.source
 ORDER BY s.source
@@ -73,9 +75,9 @@ def _steps(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
 
 
 def _source(settings: Settings, row: tuple[object, ...], now: datetime) -> SourceStatus:
-    source, relation, minutes, event_at, landed_at, landed, quarantined, waiting = row
+    source, relation, minutes, event_at, landed_at, landed, quarantined, waiting, published = row
     assert isinstance(minutes, int) and isinstance(landed, int)
-    assert isinstance(quarantined, int) and isinstance(waiting, int)
+    assert isinstance(quarantined, int) and isinstance(waiting, int) and isinstance(published, int)
     # a quiet source is as fresh as its collector's last look that found nothing
     seen = [moment for moment in (landed_at, last_caught_up(settings, str(source))) if isinstance(moment, datetime)]
     late = not seen or now - max(seen) > timedelta(minutes=minutes)
@@ -90,4 +92,5 @@ def _source(settings: Settings, row: tuple[object, ...], now: datetime) -> Sourc
         waiting_rows=waiting,
         freshness_minutes=minutes,
         is_late=late,
+        published_seq=published,
     )

@@ -31,7 +31,10 @@ from backoffice.settings import Settings
 
 
 class SourceStatus(BaseModel):
-    """A source; rows are counted over all time: landed = accepted + quarantined + waiting."""
+    """A source; rows are counted over all time: landed = accepted + quarantined + waiting.
+
+    ``published_seq`` is the number of its newest batch in the version readers see, 0 before the first one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,6 +48,7 @@ class SourceStatus(BaseModel):
     waiting_rows: int
     freshness_minutes: int
     is_late: bool
+    published_seq: int = 0
 
 
 class Status(BaseModel):

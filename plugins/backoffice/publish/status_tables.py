@@ -49,6 +49,7 @@ SOURCES = _table(
             "Late when nothing landed and nobody looked for longer.",
         ),
         ("is_late", "BOOLEAN", "Whether it is."),
+        ("published_seq", "BIGINT", "Number of its newest batch in the version readers see; 0 before the first."),
     ),
 )
 
