@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
+from collections.abc import Iterator
 from datetime import timedelta
 
 import duckdb
@@ -105,6 +108,38 @@ def test_without_postgres_the_files_are_written_and_say_so(marts, marts_settings
     assert marts.query(ONE) == EXPECTED  # the old one, and old by its checked_at
     write_status(marts_settings, later)
     assert in_file(away, "SELECT postgres_error FROM status") == [(None,)]
+
+
+@contextlib.contextmanager
+def disk_with_room_for(size: int) -> Iterator[None]:
+    """No file may grow past ``size`` bytes, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_hides_the_status_from_nobody_else(marts, marts_settings):
+    write_status(marts_settings, STATUS)
+    later = STATUS.model_copy(update={"checked_at": START + timedelta(hours=1)})
+    with disk_with_room_for(8192), pytest.raises(PublishError, match=r"not be written to status\.duckdb"):
+        write_status(marts_settings, later)
+    assert marts.query("SELECT checked_at FROM ops.status") == [(later.checked_at,)]
+    written = json.loads((marts_settings.status_dir / "status.json").read_text())
+    assert (written["checked_at"], written["postgres_error"]) == ("2026-03-01T09:00:00Z", None)
+    assert "status.duckdb" in written["file_error"]
+    assert in_file(marts_settings, "SELECT checked_at FROM status") == [(STATUS.checked_at,)]  # the old one, whole
+    write_status(marts_settings, later)
+    assert in_file(marts_settings, "SELECT checked_at FROM status") == [(later.checked_at,)]
+
+
+def test_every_channel_that_failed_is_named(marts_settings, free_port):
+    away = marts_settings.model_copy(update={"marts_url": f"postgresql://nobody:x@127.0.0.1:{free_port()}/marts"})
+    with disk_with_room_for(10), pytest.raises(PublishError) as caught:
+        write_status(away, STATUS)
+    assert all(name in str(caught.value) for name in ("PostgreSQL", "status.duckdb", "status.json"))
 
 
 def test_the_reader_cannot_write_it(marts, marts_settings):

@@ -105,7 +105,7 @@ def audit(settings: Settings, holder: str) -> dict[str, Any]:
     Raises:
         AuditError: a blocking check failed. The status says so in every channel.
     """
-    from backoffice.ops.status import write_status
+    from backoffice.ops.status import say_withheld
 
     with Lease(settings).held(holder, release=False):
         started = time.monotonic()
@@ -120,7 +120,7 @@ def audit(settings: Settings, holder: str) -> dict[str, Any]:
             try:
                 auditing.record(connection, planned.generation, checks)
             except AuditError as error:
-                write_status(settings, connection, withheld=str(error))
+                say_withheld(settings, connection, error)
                 raise
     warned = [check.name for check in checks if not check.blocking and check.failures]
     return {"checks": len(checks), "warned": warned}

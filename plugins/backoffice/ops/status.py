@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 
 from backoffice.collect.heartbeat import last_caught_up
+from backoffice.errors import BackofficeError
 from backoffice.publish import SourceStatus, Status, current_file
 from backoffice.publish import write_status as write
 from backoffice.settings import Settings
 from backoffice.warehouse import meta
+
+logger = logging.getLogger(__name__)
 
 _SOURCES = """
 SELECT
@@ -39,9 +43,20 @@ def write_status(settings: Settings, connection: duckdb.DuckDBPyConnection, *, w
         withheld: why the newest generation is not published; empty when it is.
 
     Raises:
-        BackofficeError: PostgreSQL could not be written; the files were.
+        BackofficeError: a channel could not be written; the others were.
     """
     write(settings, _status(settings, connection, withheld))
+
+
+def say_withheld(settings: Settings, connection: duckdb.DuckDBPyConnection, error: BackofficeError) -> None:
+    """Say in every channel why the newest generation is not published.
+
+    A channel that cannot be told is named in the log: the error that withheld publication is the one to be raised.
+    """
+    try:
+        write_status(settings, connection, withheld=str(error))
+    except BackofficeError as failure:
+        logger.error("not every channel says that publication is withheld: %s", failure)
 
 
 def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld: str) -> Status:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -75,36 +76,68 @@ class Status(BaseModel):
 def write_status(settings: Settings, status: Status) -> None:
     """Write the status to every channel, each in one step for its readers.
 
+    No channel waits for another: what could not be written to one is said by those written after it.
+
     Raises:
-        BackofficeError: PostgreSQL could not be written. The files were, and say so in ``postgres_error``.
+        BackofficeError: a channel could not be written; the others were. Names every one that was not.
     """
-    folder = settings.status_dir
+    failures = [_try(lambda: _write_postgres(status, settings), "PostgreSQL")]
+    said = {"postgres_error": str(failures[0]) if failures[0] else None}
+    failures.append(_try(lambda: _write_file(status, said, settings.status_dir), "status.duckdb"))
+    said["file_error"] = str(failures[1]) if failures[1] else None
+    failures.append(_try(lambda: _write_json(status, said, settings.status_dir), "status.json"))
+    _raise_all([failure for failure in failures if failure])
+
+
+def _try(write: Callable[[], None], channel: str) -> BackofficeError | None:
+    try:
+        write()
+    except BackofficeError as error:
+        return error
+    except (OSError, duckdb.Error) as error:
+        return PublishError(
+            f"the status could not be written to {channel}: {error}",
+            rule="the status stands beside the data in every channel",
+            next_step="look for space on the disk and rights on its folder; the next cycle writes it",
+        )
+    return None
+
+
+def _raise_all(failures: list[BackofficeError]) -> None:
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise PublishError(
+            "the status could not be written to several channels: " + "; ".join(error.what for error in failures),
+            where=", ".join(error.where for error in failures if error.where),
+            rule="the status stands beside the data in every channel",
+            next_step="; ".join(dict.fromkeys(error.next_step for error in failures)),
+        )
+
+
+def _write_postgres(status: Status, settings: Settings) -> None:
+    with duckdb.connect() as memory:  # PostgreSQL is told also when the disk is full
+        _fill(memory, status, {})
+        _publish(memory, marts_url(settings, PUBLISHER))
+
+
+def _write_file(status: Status, said: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     building = folder / ".status.duckdb.building"
     _remove(building)
     with duckdb.connect(str(building)) as file:
-        _fill(file, status)
-        failure = _try_postgres(file, settings)
+        _fill(file, status, said)
     os.replace(building, folder / "status.duckdb")
-    content = status.model_dump(mode="json") | {"postgres_error": str(failure) if failure else None}
-    write_text(folder / "status.json", json.dumps(content, indent=2))
-    if failure:
-        raise failure
 
 
-def _try_postgres(file: duckdb.DuckDBPyConnection, settings: Settings) -> BackofficeError | None:
-    try:
-        _publish(file, marts_url(settings, PUBLISHER))
-    except BackofficeError as error:
-        file.execute("UPDATE status SET postgres_error = ?", [str(error)])
-        return error
-    return None
+def _write_json(status: Status, said: dict[str, Any], folder: Path) -> None:
+    write_text(folder / "status.json", json.dumps(status.model_dump(mode="json") | said, indent=2))
 
 
-def _fill(file: duckdb.DuckDBPyConnection, status: Status) -> None:
+def _fill(file: duckdb.DuckDBPyConnection, status: Status, said: dict[str, Any]) -> None:
     """The tables in ``main``, and in the schema they have in PostgreSQL by views: a query works in both places."""
     file.execute(f"SET TimeZone = 'UTC'; CREATE SCHEMA {SCHEMA}")
-    _fill_table(file, STATUS, [status.model_dump(exclude={"sources", "models", "steps"})])
+    _fill_table(file, STATUS, [status.model_dump(exclude={"sources", "models", "steps"}) | said])
     _fill_table(file, SOURCES, [source.model_dump() for source in status.sources])
     _fill_table(file, MODELS, [asdict(change) for change in status.models])
 
