@@ -4,15 +4,18 @@ import socket
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from backoffice.addresses import marts_url
+from backoffice.airflow.sources import readable_sources
 from backoffice.cli.card import card_lines, program
 from backoffice.cli.console import log_tail
 from backoffice.cli.start import check_ports
+from backoffice.collect.slot import SlotHealth, write_slot
 from backoffice.errors import ServerError
 from backoffice.ops.psql import psql_environment, psql_program
 from backoffice.secrets import load_secrets
@@ -77,6 +80,23 @@ def test_status_works_before_anything_ran(backoffice):
     assert answer.exit_code == 0
     assert "not running" in answer.output
     assert "nothing yet" in answer.output
+
+
+def test_status_shows_the_slots_its_collectors_saw(backoffice, settings):
+    source = next(iter(readable_sources(settings)))
+    health = SlotHealth(
+        source=source,
+        slot="s_1",
+        observed_at=datetime.now(UTC),
+        exists=True,
+        wal_status="unreserved",
+        retained_bytes=3_000_000,
+        lag_bytes=2_000,
+    )
+    write_slot(settings, health)
+    answer = " ".join(backoffice("status").output.split())
+    for shown in ("s_1", "idle,", "unreserved", "3.0 MB", "2.0 kB,", "checkpoint"):
+        assert shown in answer
 
 
 def test_down_without_anything_running(backoffice):

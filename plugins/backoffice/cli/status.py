@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from rich import filesize
 from rich.text import Text
 
 from backoffice.airflow.health import component_health
 from backoffice.airflow.sources import readable_sources
 from backoffice.cli.console import out, show_table
 from backoffice.cli.published import read_status
+from backoffice.collect.slot import SlotHealth, read_slot
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.ops.state import SupervisorState, running_supervisor
 from backoffice.settings import Settings
@@ -22,6 +24,7 @@ def print_status(settings: Settings) -> None:
     state = running_supervisor(settings)
     _print_processes(settings, state)
     _print_sources(settings)
+    _print_slots(settings)
     _print_publication(settings)
 
 
@@ -50,6 +53,23 @@ def _landed(last: Manifest | None) -> tuple[str, str, str]:
     if last is None:
         return "nothing yet", "", ""
     return last.batch_id, str(last.rows), f"{_ago(last.landed_at.timestamp())} ago"
+
+
+def _print_slots(settings: Settings) -> None:
+    """What each collector last saw of its replication slot; the source is not asked."""
+    rows = [_slot(health) for source in readable_sources(settings) if (health := read_slot(settings, source))]
+    if rows:
+        show_table(("source", "slot", "state", "kept for it", "behind", "seen", "remark"), rows, title="slots")
+
+
+def _slot(health: SlotHealth) -> tuple[str, ...]:
+    state = f"{'active' if health.active else 'idle'}, {health.wal_status}" if health.exists else "missing"
+    behind = f"{filesize.decimal(health.lag_bytes or 0)}, {health.lag_seconds:.0f} s"
+    kept = filesize.decimal(health.retained_bytes or 0)
+    if health.safe_bytes is not None:
+        kept += f", {filesize.decimal(max(health.safe_bytes, 0))} left"
+    seen = f"{_ago(health.observed_at.timestamp())} ago"
+    return health.source, health.slot, state, kept, behind, seen, health.problem or health.risk
 
 
 def _print_publication(settings: Settings) -> None:

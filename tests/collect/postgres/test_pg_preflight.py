@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 from tests.collect.postgres.replay import Running, wait_for
 
@@ -155,12 +154,3 @@ def test_a_source_that_cannot_be_reached_is_an_error_when_it_is_needed_now(one, 
 def test_an_unknown_read_cannot_be_copied_again(one):
     with pytest.raises(CollectError, match="does not read nothing"):
         one.collector().resync("nothing")
-
-
-def test_status_before_and_after(one):
-    assert (one.collector().status().slot, one.collector().status().landed_seq) == (None, 0)
-    one.catch_up()
-    status = one.collector().status()
-    assert (status.slot.wal_status, status.slot.active, status.landed_seq) == ("reserved", False, 1)
-    assert status.landed_at is not None and status.landed_lsn and status.slot.lag >= 0
-    assert psycopg.connect(one.url).execute("SELECT %s::pg_lsn IS NOT NULL", (status.landed_lsn,)).fetchone() == (True,)

@@ -182,7 +182,7 @@ def test_streaming_lands_without_being_asked_and_moves_an_idle_slot(shop):
         shop.execute("INSERT INTO customer VALUES (3, 'live')")
         wait_for(lambda: len(running.landed) == 2)
         shop.execute("INSERT INTO other SELECT generate_series(1, 1000)")
-        wait_for(lambda: shop.collector().status().slot.lag == 0)
+        wait_for(lambda: shop.collector().status().lag_bytes == 0)
     assert running.counts.batches == 2 and running.counts.rows == 3 and running.counts.transactions == 1
     assert [manifest.kind for manifest in running.landed] == ["snapshot", "stream"]
     assert shop.catch_up() == []  # the slot is past the last batch: our own note says that we moved it

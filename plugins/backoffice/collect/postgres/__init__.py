@@ -4,8 +4,7 @@ In: a source's configuration and the URL of its database. Out: landed batches, t
 Every batch holds whole transactions in commit order, or full copies of tables that the stream takes over from.
 """
 
-from backoffice.collect.postgres.collector import CollectorStatus, PostgresCollector
-from backoffice.collect.postgres.publication import SlotState
+from backoffice.collect.postgres.collector import PostgresCollector
 from backoffice.collect.postgres.run import CollectCounts
 
-__all__ = ["CollectCounts", "CollectorStatus", "PostgresCollector", "SlotState"]
+__all__ = ["CollectCounts", "PostgresCollector"]

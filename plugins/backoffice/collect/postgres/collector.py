@@ -6,36 +6,25 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 import psycopg
 
 from backoffice.collect.lock import source_lock
 from backoffice.collect.postgres.connect import connect, conninfo
-from backoffice.collect.postgres.offset import last_offset
-from backoffice.collect.postgres.publication import SlotState, flush_log, slot_state
+from backoffice.collect.postgres.publication import flush_log
 from backoffice.collect.postgres.refetch import Refetch
 from backoffice.collect.postgres.replication import Replication
 from backoffice.collect.postgres.run import CollectCounts, Run
 from backoffice.collect.postgres.sessions import Session, Supervisor, unreachable
 from backoffice.collect.postgres.shape import Shapes
+from backoffice.collect.postgres.slotwatch import Behind, SlotWatch, slot_health
 from backoffice.collect.postgres.stream import ChangeStream, Outcome
 from backoffice.collect.postgres.writer import BatchWriter
+from backoffice.collect.slot import SlotHealth
 from backoffice.errors import CollectError, SourceLockedError
 from backoffice.landing import BatchStore, Manifest
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
-
-
-@dataclass(frozen=True, slots=True)
-class CollectorStatus:
-    """How far a source is collected. ``slot`` is None when the source has none yet."""
-
-    slot: SlotState | None
-    landed_seq: int
-    landed_lsn: str
-    landed_at: datetime | None
 
 
 class PostgresCollector:
@@ -76,8 +65,7 @@ class PostgresCollector:
         run = self._new_run(on_landed)
         run.catch_up = seconds == 0
         run.until = None if seconds is None else time.monotonic() + seconds
-        with source_lock(self._settings, self._config.source):
-            Supervisor(run, _stream).supervise()
+        self._supervise(run, _stream)
         return run.counts
 
     def resync(self, reads: Sequence[str] | str | None = None) -> Manifest | None:
@@ -99,28 +87,29 @@ class PostgresCollector:
         run.catch_up = True
         run.copies = dict.fromkeys(names, "asked for")
         try:
-            with source_lock(self._settings, self._config.source):
-                Supervisor(run, _copied).supervise()
+            self._supervise(run, _copied)
         except SourceLockedError:
             run.requests.add(names, "asked for")
             return None
         return landed[-1] if landed else None
 
-    def status(self) -> CollectorStatus:
-        """Slot and last batch, also while a collector runs.
+    def status(self) -> SlotHealth:
+        """The slot as the source has it now, also while a collector runs; :func:`read_slot` does not ask the source.
 
         Raises:
             CollectError: the source cannot be reached.
         """
-        seq, offset = last_offset(self._store, self._config.source)
-        manifest = self._store.manifest(self._config.source, seq) if seq else None
         run = self._new_run(_ignore)
         try:
             with contextlib.closing(connect(self._info)) as connection:
-                slot = slot_state(connection, run.slot)
+                return slot_health(run, connection, Behind())
         except psycopg.OperationalError as error:
             raise unreachable(run.source, error) from error
-        return CollectorStatus(slot, seq, offset.lsn if offset else "", manifest.landed_at if manifest else None)
+
+    def _supervise(self, run: Run, body: Callable[[Session], Outcome]) -> None:
+        with source_lock(self._settings, run.source), SlotWatch(run) as watch:
+            run.look = watch.soon
+            Supervisor(run, body).supervise()
 
     def _new_run(self, on_landed: Callable[[Manifest], None]) -> Run:
         return Run(self._config, self._settings, self._store, self._info, self.stop, on_landed)
@@ -143,6 +132,7 @@ def _stream(session: Session) -> Outcome:
     with contextlib.closing(Replication(run.info)) as link:
         link.start(run.slot, run.publication, ready.offset.position)
         session.worked()
+        run.look()
         return ChangeStream(
             run,
             link,

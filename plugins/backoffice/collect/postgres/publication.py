@@ -27,8 +27,9 @@ JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespa
 
 _SLOT = """
 SELECT plugin::text, database::text, active, coalesce(wal_status, ''), confirmed_flush_lsn::text,
-       safe_wal_size, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint
-FROM pg_replication_slots WHERE slot_name = %s"""
+       safe_wal_size, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint,
+       pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, to_jsonb(s) ->> 'invalidation_reason'
+FROM pg_replication_slots s WHERE slot_name = %s"""
 
 # transactions that have written to the tables and are not over, in this database
 _WRITERS = """
@@ -40,13 +41,18 @@ WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid(
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
-    """The slot as the source sees it; sizes in bytes of log, ``safe_wal_size`` None where nothing limits it."""
+    """The slot as the source sees it; sizes in bytes of log, ``safe_wal_size`` None where nothing limits it.
+
+    ``lag`` is not acknowledged yet, ``retained`` kept for the slot, ``reason`` why the source gave it up.
+    """
 
     active: bool
     wal_status: str
     confirmed: int
     safe_wal_size: int | None
     lag: int
+    retained: int
+    reason: str
 
     @property
     def lost(self) -> bool:
@@ -63,13 +69,13 @@ def slot_state(connection: psycopg.Connection[Any], slot: str) -> SlotState | No
     row = connection.execute(_SLOT, (slot,)).fetchone()
     if row is None:
         return None
-    plugin, database, active, wal_status, confirmed, safe, lag = row
+    plugin, database, active, wal_status, confirmed, safe, lag, retained, reason = row
     if plugin != "pgoutput" or database != connection.info.dbname:
         raise CollectError(
             f"replication slot {slot} is of plugin {plugin} and database {database}",
             next_step="give this source another name under connection.slot",
         )
-    return SlotState(active, wal_status, parse_lsn(confirmed or "0/0"), safe, lag or 0)
+    return SlotState(active, wal_status, parse_lsn(confirmed or "0/0"), safe, lag or 0, retained or 0, reason or "")
 
 
 def create_slot(connection: psycopg.Connection[Any], slot: str) -> int:

@@ -32,7 +32,7 @@ class Run:
 
     ``until`` is a monotonic instant, None for ever. ``catch_up`` ends the run at what was committed before it began.
     ``copies`` are reads to copy anew, with the reason; ``reshaped`` counts the copies a read needed because its columns
-    changed; ``known_shapes`` see :class:`ShapeMoved`.
+    changed; ``known_shapes`` see :class:`ShapeMoved`. ``look`` has the slot's health written soon.
     """
 
     config: SourceConfig
@@ -47,6 +47,7 @@ class Run:
     reshaped: Counter[str] = field(default_factory=Counter)
     counts: CollectCounts = field(default_factory=CollectCounts)
     known_shapes: dict[str, Shape] = field(default_factory=dict)
+    look: Callable[[], None] = lambda: None
 
     @property
     def source(self) -> str:

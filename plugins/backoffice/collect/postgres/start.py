@@ -165,6 +165,7 @@ class Starter:
         for reason in dict.fromkeys(why.values()):
             reads = [table.read for table in tables if why[table.read] == reason]
             _log.info("%s: full copy of %s: %s", self._run.source, ", ".join(reads), reason)
+        self._run.look()
         batch = self._run.store.begin(self._run.source)
         try:
             return self._copy_into(batch, tables, offset, why)
