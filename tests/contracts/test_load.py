@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backoffice.contracts import load_contracts
+from backoffice.contracts import Document, load_contracts
 from backoffice.errors import ContractError
 
 CHECKOUT = Path(__file__).parents[2]
@@ -41,6 +41,7 @@ def test_the_shipped_contracts() -> None:
     assert amount and "pay" in amount.tags and amount.currency_column == "currency_code"
     status = contracts.named("sales_order").column("status")  # type: ignore[union-attr]
     assert status and "cancelled" in status.enum and status.enum_severity == "error"
+    assert line.document == Document("sales_order", "order_id") and pay and pay.document is None
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,20 @@ def test_the_shipped_contracts() -> None:
             ("schema", 0, "properties", 4, "customProperties"),
             [{"property": "currencyColumn", "value": "x"}],
             "does not exist",
+        ),
+        (
+            ("schema", 0, "customProperties"),
+            [{"property": "loadPattern", "value": "state"}, {"property": "document", "value": "customer"}],
+            "both are given",
+        ),
+        (
+            ("schema", 0, "customProperties"),
+            [
+                {"property": "loadPattern", "value": "state"},
+                {"property": "document", "value": "customer"},
+                {"property": "documentColumn", "value": "employee_id"},
+            ],
+            "not a table with that document",
         ),
     ],
 )

@@ -23,7 +23,9 @@ def _shop(settings: Settings) -> tuple[bool, int, int]:
             INSERT INTO meta.batch
             VALUES ('shop', 1, 'shop-1', 'stream', now(), now(), now() - INTERVAL 1 HOUR, 1, now());
             INSERT INTO meta.batch_table VALUES ('shop', 'shop-1', 'orders', 10, 1);
-            INSERT INTO meta.quarantined VALUES ('shop-1', 3, 1);
+            INSERT INTO meta.quarantined BY NAME
+            SELECT 'shop' AS source, 'orders' AS table_name, 'shop-1' AS batch_id, 3 AS row_no, r AS rule,
+                1 AS generation FROM (VALUES ('hold'), ('document')) AS t (r);
             INSERT INTO meta.waiting VALUES ('sales_order', 'shop', 'k', 'shop-1', 4, 'customer 1', 1)"""
         )
         found = _source(settings, connection.execute(_SOURCES).fetchall()[0], datetime.now(UTC))

@@ -4,6 +4,6 @@ In: ``contracts/*.odcs.yaml``. Out: :class:`Contracts` through :func:`load_contr
 """
 
 from backoffice.contracts.load import load_contracts
-from backoffice.contracts.model import Column, Contracts, ForeignKey, Table
+from backoffice.contracts.model import Column, Contracts, Document, ForeignKey, Table
 
-__all__ = ["Column", "Contracts", "ForeignKey", "Table", "load_contracts"]
+__all__ = ["Column", "Contracts", "Document", "ForeignKey", "Table", "load_contracts"]

@@ -11,7 +11,7 @@ import yaml
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError as PydanticError
 
-from backoffice.contracts.model import Column, Contracts, ForeignKey, LoadPattern, Severity, Table
+from backoffice.contracts.model import Column, Contracts, Document, ForeignKey, LoadPattern, Severity, Table
 from backoffice.errors import ContractError
 
 _PATTERNS: tuple[LoadPattern, ...] = ("state", "event", "ledger", "eff")
@@ -37,6 +37,7 @@ def load_contracts(folder: Path) -> Contracts:
     if not tables:
         raise ContractError("no contract files", where=str(folder), next_step="add <contract>.odcs.yaml files")
     _check_references(tables)
+    _check_documents(tables)
     return Contracts(list(tables.values()))
 
 
@@ -67,7 +68,8 @@ def _table(path: Path, contract: str, version: str, schema: SchemaObject) -> Tab
     if pattern not in _PATTERNS:
         raise ContractError(f"loadPattern {pattern!r} is not one of {', '.join(_PATTERNS)}", where=where)
     columns = tuple(_column(where, item) for item in schema.properties or [])
-    table = Table(contract, version, schema.name or "", schema.dataGranularityDescription or "", pattern, columns)
+    grain, document = schema.dataGranularityDescription or "", _document(where, schema)
+    table = Table(contract, version, schema.name or "", grain, pattern, columns, document)
     if not table.name or not table.primary_key or not table.grain:
         raise ContractError("a table needs a name, a primary key and a dataGranularityDescription", where=where)
     for column in columns:
@@ -78,6 +80,19 @@ def _table(path: Path, contract: str, version: str, schema: SchemaObject) -> Tab
                 rule="money stands with its currency beside it",
             )
     return table
+
+
+def _document(where: str, schema: SchemaObject) -> Document | None:
+    name, column = _custom(schema, "document"), _custom(schema, "documentColumn")
+    if not name and not column:
+        return None
+    if not name or column not in {item.name for item in schema.properties or []}:
+        raise ContractError(
+            f"document {name!r} with documentColumn {column!r}: both are given, and the column is one of the table",
+            where=where,
+            rule="a document is named after its header table; a column says which document a row belongs to",
+        )
+    return Document(str(name), str(column))
 
 
 def _column(where: str, item: SchemaProperty) -> Column:
@@ -142,3 +157,20 @@ def _check_references(tables: dict[str, Table]) -> None:
                     f"{table.name}.{column.name} refers to {target.name}.{column.foreign_key.column}, which is missing",
                     where=f"contract {table.contract}",
                 )
+
+
+def _check_documents(tables: dict[str, Table]) -> None:
+    """A document's header table exists, belongs to it, and its key alone identifies the document."""
+    for table in tables.values():
+        if table.document is None:
+            continue
+        header = tables.get(table.document.name)
+        keys = [column.name for column in header.primary_key] if header else []
+        if header is None or header.document is None or [header.document.column] != keys:
+            raise ContractError(
+                f"{table.name} belongs to document {table.document.name}, which is not a table with that document and "
+                "a key of one column",
+                where=f"{table.contract}.odcs.yaml table {table.name}",
+                rule="a document is named after its header table and known by the header's key",
+                next_step=f"give {table.document.name} the properties document and documentColumn",
+            )

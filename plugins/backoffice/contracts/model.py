@@ -41,8 +41,22 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What a row is quarantined with: the document named after its header table, found by a column of this table.
+
+    ``sales_order`` for orders and their lines, whose ``order_id`` says which order they belong to.
+    """
+
+    name: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """A canonical table. ``key`` is ``<contract>/<table>``, the name used in source files."""
+    """A canonical table. ``key`` is ``<contract>/<table>``, the name used in source files.
+
+    A table without a ``document`` has rows that stand alone: a bad version stays out, the last good one stays in.
+    """
 
     contract: str
     version: str
@@ -50,6 +64,7 @@ class Table:
     grain: str
     load_pattern: LoadPattern
     columns: tuple[Column, ...]
+    document: Document | None = None
 
     @property
     def key(self) -> str:

@@ -22,8 +22,7 @@ SELECT
     (SELECT max(event_at_max) FROM meta.batch AS b WHERE b.source = s.source),
     (SELECT max(landed_at) FROM meta.batch AS b WHERE b.source = s.source),
     (SELECT coalesce(sum(landed_rows), 0) FROM meta.batch_table AS t WHERE t.source = s.source),
-    (SELECT count(*) FROM meta.quarantined AS q
-        WHERE q.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source)),
+    (SELECT count(DISTINCT (q.batch_id, q.row_no)) FROM meta.quarantined AS q WHERE q.source = s.source),
     (SELECT count(DISTINCT (w.batch_id, w.row_no)) FROM meta.waiting AS w
         WHERE w.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source)),
     (SELECT coalesce(max(b.batch_seq), 0) FROM meta.batch AS b WHERE b.source = s.source AND b.generation <= (

@@ -14,9 +14,9 @@ from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, mapped_tables, raw_name, row_select
 from backoffice.validate.checker import Checker, open_checker
-from backoffice.validate.scratch import Judged, Scratch
+from backoffice.validate.scratch import NO_DOCUMENT, Judged, Scratch
 from backoffice.validate.suite_files import load_suite
-from backoffice.validate.suites import Suite, key_suite, read_suite, suite_for
+from backoffice.validate.suites import key_suite, read_suite, suite_for
 
 GATE = "landing"
 
@@ -103,24 +103,34 @@ class _Run:
             suite = suite_for(load_suite(item.table, self._expectations), item)
             if versions:
                 rows = span.relation("_op NOT IN ('d', 't')")
-                self._check(span, rows, versions, row_select(item, rows), suite)
+                view = self._scratch.view(row_select(item, rows))
+                self._check(Judged(item.config.source, span.read, rows, view, versions, suite, _document(item)))
             if deletes:
                 rows = span.relation("_op = 'd'")
-                self._check(span, rows, deletes, row_select(item, rows), key_suite(suite, item.table))
+                view = self._scratch.view(row_select(item, rows))
+                self._check(Judged(item.config.source, span.read, rows, view, deletes, key_suite(suite, item.table)))
         if others:
             rows = span.relation(own)
             suite = read_suite(span.config.source, span.read, span.config.reads[span.read])
-            self._check(span, rows, others, f"SELECT * FROM {rows}", suite)
+            view = self._scratch.view(f"SELECT * FROM {rows}")
+            self._check(Judged(span.config.source, span.read, rows, view, others, suite))
 
     def _count(self, span: _Span, *conditions: str) -> list[int]:
         counts = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions)
         row = self._connection.execute(f"SELECT {counts} FROM {span.relation('true')} AS r").fetchone()
         return [int(count) for count in row or ()]
 
-    def _check(self, span: _Span, source_rows: str, count: int, select: str, suite: Suite) -> None:
-        view = self._scratch.view(select)
-        judged = Judged(span.config.source, span.read, source_rows, view, count, suite)
-        self._scratch.record(judged, self._checker.failures(view, count, suite))
+    def _check(self, judged: Judged) -> None:
+        self._scratch.record(judged, self._checker.failures(judged.view, judged.rows, judged.suite))
+
+
+def _document(item: MappedTable) -> str:
+    """SQL of the document a row belongs to, as far as its source says so in the row itself."""
+    document = item.table.document
+    if document is None or document.column not in item.row_expressions():
+        return NO_DOCUMENT
+    key = f'cast(j."{document.column}" AS VARCHAR)'
+    return f"'{document.name}', '{item.config.source_relation}', {key}"
 
 
 def _drives(item: MappedTable, span: _Span) -> bool:

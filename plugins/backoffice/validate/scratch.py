@@ -16,11 +16,15 @@ from backoffice.warehouse.raw import BOOKKEEPING
 
 _names = itertools.count(1)
 _NAMED = "named_rows"
+NO_DOCUMENT = "NULL, NULL, NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A view of rows and the suite it was judged by. ``source_rows`` is the relation the rows are mapped from."""
+    """A view of rows and the suite it was judged by. ``source_rows`` is the relation the rows are mapped from.
+
+    ``document`` is SQL over the view ``j`` for the three columns that name a row's document.
+    """
 
     source: str
     read: str
@@ -28,6 +32,7 @@ class Judged:
     view: str
     rows: int
     suite: Suite
+    document: str = NO_DOCUMENT
 
 
 class Scratch:
@@ -50,7 +55,8 @@ class Scratch:
         self._connection.execute(
             f"""CREATE TABLE {self.name}.verdict (source VARCHAR, table_name VARCHAR, batch_id VARCHAR, row_no BIGINT,
                 gate VARCHAR, suite VARCHAR, suite_version VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR,
-                value VARCHAR, row_json VARCHAR, judged_at TIMESTAMPTZ);
+                value VARCHAR, row_json VARCHAR, judged_at TIMESTAMPTZ, document VARCHAR, source_relation VARCHAR,
+                document_key VARCHAR);
             CREATE TABLE {self.name}.judged (source VARCHAR, table_name VARCHAR, gate VARCHAR, suite VARCHAR,
                 suite_version VARCHAR, judged_rows BIGINT, failed_rows BIGINT, judged_at TIMESTAMPTZ)"""
         )
@@ -104,7 +110,7 @@ class Scratch:
         self._connection.execute(
             f"""INSERT INTO {self.name}.verdict
             SELECT $source, $read, n.batch_id, n.row_no, $gate, $suite, $version, $rule, $severity, {column}, {value},
-                cast(to_json(s) AS VARCHAR), $judged_at
+                cast(to_json(s) AS VARCHAR), $judged_at, {judged.document}
             FROM {_NAMED} AS n
             JOIN {self.name}.{judged.view} AS j ON j._batch_id = n.batch_id AND j._row_no = n.row_no
             JOIN (SELECT * EXCLUDE ({", ".join(BOOKKEEPING)}) FROM {judged.source_rows}) AS s

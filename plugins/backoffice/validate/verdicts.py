@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -18,7 +19,19 @@ from backoffice.validate.gate import Judgement
 from backoffice.warehouse.load import transaction
 
 SOURCE = "_verdicts"
-VERDICT, JUDGED = "verdict", "judged"
+VERDICT, JUDGED, DECISION = "verdict", "judged", "decision"
+DECISIONS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("decision", "source", "source_relation", "document", "document_key")),
+        ("batch_id", pa.string()),
+        ("row_no", pa.int64()),
+        ("rule", pa.string()),
+        ("actor", pa.string()),
+        ("reason", pa.string()),
+        ("decided_at", pa.timestamp("us", "UTC")),
+    ]
+)
+"""Columns of the landed table ``decision``; ``meta.decision`` says what they mean."""
 _AT_ONCE = 500
 
 
@@ -30,15 +43,36 @@ def validated_upto(store: BatchStore) -> dict[str, int]:
 
 def land_verdicts(store: BatchStore, judgement: Judgement) -> Manifest | None:
     """Land what a run judged, also when every row was good; None when it judged nothing."""
-    if judgement.judged.num_rows == 0:
+    if judgement.judged.num_rows == 0 and judgement.verdicts.num_rows == 0:
         return None
+    tables = {JUDGED: judgement.judged, VERDICT: judgement.verdicts}
+    return land_tables(store, tables, upto=judgement.upto, suites=judgement.suites)
+
+
+def land_tables(
+    store: BatchStore,
+    tables: dict[str, pa.Table],
+    *,
+    upto: dict[str, int] | None = None,
+    suites: dict[str, str] | None = None,
+    notes: dict[str, Any] | None = None,
+) -> Manifest:
+    """Land a batch of ``_verdicts``; the caller holds the warehouse's lease, which makes it the only writer.
+
+    Args:
+        store: where it lands.
+        tables: ``verdict``, ``judged`` and ``decision``; those without rows are left out.
+        upto: the last batch judged of the sources that were judged; of the others it stays as it was.
+        suites: versions of the suites that judged.
+        notes: for the manifest.
+    """
     batch = store.begin(SOURCE)
     try:
-        _write(judgement.judged, str(batch.path(JUDGED)), batch.batch_id)
-        if judgement.verdicts.num_rows:
-            _write(judgement.verdicts, str(batch.path(VERDICT)), batch.batch_id)
-        upto = validated_upto(store) | judgement.upto
-        return batch.commit(kind="verdict", offset={"judged": upto, "suites": judgement.suites})
+        for name, table in tables.items():
+            if table.num_rows:
+                _write(table, str(batch.path(name)), batch.batch_id)
+        offset = {"judged": validated_upto(store) | (upto or {}), "suites": suites or {}}
+        return batch.commit(kind="verdict", offset=offset, notes=notes)
     except BaseException:
         batch.abort()
         raise
@@ -67,17 +101,18 @@ def verdict_files(store: BatchStore, manifests: Sequence[Manifest], table: str) 
 def _apply(
     connection: duckdb.DuckDBPyConnection, store: BatchStore, manifests: Sequence[Manifest], generation: int
 ) -> None:
-    for table, target in ((JUDGED, "meta.judged"), (VERDICT, "meta.verdict")):
+    for table in (JUDGED, VERDICT, DECISION):
         if files := verdict_files(store, manifests, table):
             connection.execute(
-                f"INSERT INTO {target} BY NAME SELECT *, ?::BIGINT AS generation FROM read_parquet(?)",
+                f"INSERT INTO meta.{table} BY NAME SELECT *, ?::BIGINT AS generation "
+                "FROM read_parquet(?, union_by_name = true)",
                 [generation, files],
             )
             if table == VERDICT:
                 connection.execute(
-                    """INSERT OR IGNORE INTO meta.quarantined BY NAME
-                    SELECT DISTINCT batch_id, row_no, ?::BIGINT AS generation FROM read_parquet(?)
-                    WHERE severity = 'error'""",
+                    """INSERT INTO meta.quarantined BY NAME
+                    SELECT source, table_name, batch_id, row_no, min(rule) AS rule, ?::BIGINT AS generation
+                    FROM read_parquet(?, union_by_name = true) WHERE severity = 'error' GROUP BY ALL""",
                     [generation, files],
                 )
     connection.executemany(

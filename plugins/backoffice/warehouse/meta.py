@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS meta.batch_table (
     generation BIGINT NOT NULL
 );
 
--- batches of verdicts that were copied from landing into the three tables below
+-- batches of verdicts and decisions that were copied from landing into the three tables below
 CREATE TABLE IF NOT EXISTS meta.verdict_batch (
     batch_seq BIGINT PRIMARY KEY,
     batch_id VARCHAR NOT NULL,
@@ -68,7 +68,8 @@ CREATE TABLE IF NOT EXISTS meta.judged (
     generation BIGINT NOT NULL
 );
 
--- one row per broken rule of a landed row; a rule of severity 'warning' keeps no row out
+-- one row per broken rule of a landed row; a rule of severity 'warning' keeps no row out. A verdict of the mart gate
+-- names a document by its header; landed_upto is the last batch of its source that was loaded when it was given
 CREATE TABLE IF NOT EXISTS meta.verdict (
     verdict_batch_id VARCHAR NOT NULL,
     source VARCHAR NOT NULL,
@@ -84,15 +85,45 @@ CREATE TABLE IF NOT EXISTS meta.verdict (
     value VARCHAR,
     row_json VARCHAR NOT NULL,
     judged_at TIMESTAMPTZ NOT NULL,
+    document VARCHAR,
+    source_relation VARCHAR,
+    document_key VARCHAR,
+    landed_upto BIGINT,
     generation BIGINT NOT NULL
 );
 
--- identities of the rows kept out by a verdict
+-- what a person decided: 'release' ends verdicts given before it, 'hold' keeps a document out until 'unhold'. A release
+-- names a row or a document, and a rule or (NULL) all of them
+CREATE TABLE IF NOT EXISTS meta.decision (
+    verdict_batch_id VARCHAR NOT NULL,
+    decision VARCHAR NOT NULL,
+    source VARCHAR,
+    source_relation VARCHAR,
+    document VARCHAR,
+    document_key VARCHAR,
+    batch_id VARCHAR,
+    row_no BIGINT,
+    rule VARCHAR,
+    actor VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    decided_at TIMESTAMPTZ NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- the rows that are out now, derived from verdicts and decisions; one row per identity and cause. rule is the rule
+-- the row itself breaks, or 'document' (another row of its document does), 'hold' (a person said so), 'fix' (replaced)
 CREATE TABLE IF NOT EXISTS meta.quarantined (
+    source VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
     batch_id VARCHAR NOT NULL,
     row_no BIGINT NOT NULL,
-    generation BIGINT NOT NULL,
-    PRIMARY KEY (batch_id, row_no)
+    rule VARCHAR NOT NULL,
+    entity VARCHAR,
+    key VARCHAR,
+    document VARCHAR,
+    source_relation VARCHAR,
+    document_key VARCHAR,
+    generation BIGINT NOT NULL
 );
 
 -- accepted rows whose required parent has not arrived; kept by the base models
@@ -162,9 +193,18 @@ CREATE TABLE IF NOT EXISTS meta.project (
 """
 
 
+_DERIVED = ("verdict_batch", "judged", "verdict", "quarantined")
+
+
 def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing of the schema."""
+    """Create what is missing of the schema; what is derived from landing is derived anew when its layout changed."""
     connection.execute(DDL)
+    row = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'meta' AND table_name = 'quarantined' "
+        "AND column_name = 'rule'"
+    ).fetchone()
+    if row and not row[0]:
+        connection.execute("".join(f"DROP TABLE IF EXISTS meta.{name};" for name in _DERIVED) + DDL)
 
 
 def published_generation(connection: duckdb.DuckDBPyConnection) -> int:
