@@ -130,3 +130,14 @@ def test_kill_9_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     rows = [n for m in store.batches("shop") for n in pq.read_table(store.uri(m, "orders"))["n"].to_pylist()]
     last = store.last("shop")
     assert last is not None and rows == list(range(last.offset["n"]))
+
+
+def test_writers_of_a_pseudo_source_wait_for_each_other(tmp_path: Path) -> None:
+    store = LocalBatchStore(tmp_path)
+    with store.exclusive("_verdicts"):
+        with store.exclusive("_fixes_shop"):
+            pass
+        with pytest.raises(LandingError, match="another process"), LocalBatchStore(tmp_path).exclusive("_verdicts", 0):
+            pass
+    with store.exclusive("_verdicts", 0):
+        assert store.sources() == []

@@ -94,16 +94,21 @@ class World:
         self.contracts = Contracts([Table("sales.order", "1.2.0", "line", "one row per line", "state", _LINE)])
         self.generation = 0
 
-    def land(self, *rows: dict[str, Any], read: str = "lines") -> Manifest:
+    def land(self, *rows: dict[str, Any], read: str = "lines", image: bool = False) -> Manifest:
         """Land rows of one read in a batch; keys starting with ``_`` set the envelope."""
         batch = self.store.begin("shop")
         moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         columns = self.sources["shop"].reads[read].columns
         envelope = {"_batch_id": batch.batch_id, "_op": "c", "_event_at": moment, "_ingested_at": moment}
-        full = [envelope | {"_row_no": number, "_event_id": str(number)} | row for number, row in enumerate(rows, 1)]
+        listed = [envelope | {"_row_no": number, "_event_id": str(number)} | row for number, row in enumerate(rows, 1)]
         types = [(name, _ARROW.get(kind, pa.decimal128(9, 4))) for name, kind in columns.items()]
-        pq.write_table(pa.Table.from_pylist(full, pa.schema([*types, *envelope_schema()])), batch.path(read))
-        return batch.commit(kind="stream", offset={})
+        pq.write_table(pa.Table.from_pylist(listed, pa.schema([*types, *envelope_schema()])), batch.path(read))
+        full: frozenset[str] = frozenset({read} if image else ())
+        return batch.commit(kind="snapshot" if image else "stream", offset={}, full_tables=full)
+
+    def land_image(self, *rows: dict[str, Any]) -> Manifest:
+        """Land rows that are the whole table."""
+        return self.land(*rows, image=True)
 
     def good(self, **changes: Any) -> dict[str, Any]:
         """A row that keeps every rule, with changes."""

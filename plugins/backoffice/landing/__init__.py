@@ -6,7 +6,7 @@ through :meth:`BatchStore.batches`. A batch without a manifest does not exist.
 
 from backoffice.landing.envelope import ENVELOPE, envelope_schema
 from backoffice.landing.local import LocalBatchStore
-from backoffice.landing.manifest import LandedTable, Manifest
+from backoffice.landing.manifest import LandedTable, Manifest, fixes_of
 from backoffice.landing.store import BatchStore, OpenBatch
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Manifest",
     "OpenBatch",
     "envelope_schema",
+    "fixes_of",
 ]

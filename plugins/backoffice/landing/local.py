@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -121,6 +124,24 @@ class LocalBatchStore:
         sync_folder(folder.parent.parent)
         return LocalBatch(folder, source, seq)
 
+    @contextmanager
+    def exclusive(self, source: str, wait: float = 60.0) -> Iterator[None]:
+        """A lock file beside the source's folder, never removed; the kernel releases a killed holder's lock."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        path = self.root / f".{source}.lock"
+        with path.open("a") as handle:
+            deadline = time.monotonic() + wait
+            while not _locked(handle.fileno()):
+                if time.monotonic() >= deadline:
+                    raise LandingError(
+                        f"another process has been writing {source} for {wait:.0f} s",
+                        where=str(path),
+                        rule="one writer a source",
+                        next_step="wait for it and try again; `fuser` on the file names it",
+                    )
+                time.sleep(0.02)
+            yield
+
     def last(self, source: str) -> Manifest | None:
         """The newest manifest, found from the newest folders: old ones are not listed."""
         for group in _numbered(self.root / source):
@@ -160,6 +181,14 @@ class LocalBatchStore:
 
     def _folder(self, source: str, seq: int) -> Path:
         return self.root / source / f"{seq // _PER_FOLDER:07d}" / f"{seq:010d}"
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _numbered(folder: Path) -> list[Path]:

@@ -60,3 +60,8 @@ class Manifest(BaseModel):
 def batch_id(source: str, seq: int) -> str:
     """The id of a source's batch: sortable, the same for ever."""
     return f"{source}-{seq:010d}"
+
+
+def fixes_of(source: str) -> str:
+    """Pseudo-source in which people's corrections of a source's rows land; no real source has such a name."""
+    return f"_fixes_{source}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,6 +46,15 @@ class BatchStore(Protocol):
 
     def begin(self, source: str) -> OpenBatch:
         """Start the source's next batch, clearing what a killed writer left in its place."""
+
+    def exclusive(self, source: str, wait: float = 60.0) -> AbstractContextManager[None]:
+        """Keep other writers of a pseudo-source out while the block runs, waiting for them at most so many seconds.
+
+        Collectors have a lock of their own; this is for what several processes land, such as verdicts and decisions.
+
+        Raises:
+            LandingError: another writer kept it longer.
+        """
 
     def last(self, source: str) -> Manifest | None:
         """The source's newest batch: its offset is where collecting goes on."""

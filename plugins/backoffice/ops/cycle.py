@@ -177,7 +177,7 @@ def _sources(settings: Settings) -> dict[str, SourceConfig]:
 def _require_loaded(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConfig]) -> None:
     """Rows that were loaded must be judged before they are built."""
     loaded = connection.execute(
-        "SELECT DISTINCT source FROM meta.batch WHERE generation > ?", [meta.published_generation(connection)]
+        "SELECT DISTINCT source FROM meta.batch_table WHERE generation > ?", [meta.published_generation(connection)]
     ).fetchall()
     if unknown := sorted({str(source) for (source,) in loaded} - sources.keys()):
         raise ValidationError(

@@ -24,7 +24,7 @@ SELECT
     (SELECT coalesce(sum(landed_rows), 0) FROM meta.batch_table AS t WHERE t.source = s.source),
     (SELECT count(DISTINCT (q.batch_id, q.row_no)) FROM meta.quarantined AS q WHERE q.source = s.source),
     (SELECT count(DISTINCT (w.batch_id, w.row_no)) FROM meta.waiting AS w
-        WHERE w.batch_id IN (SELECT b.batch_id FROM meta.batch AS b WHERE b.source = s.source)),
+        WHERE w.batch_id IN (SELECT b.batch_id FROM meta.batch_table AS b WHERE b.source = s.source)),
     (SELECT coalesce(max(b.batch_seq), 0) FROM meta.batch AS b WHERE b.source = s.source AND b.generation <= (
         SELECT max(g.generation) FROM meta.generation AS g WHERE g.published_at IS NOT NULL))
 FROM meta.source_table AS s

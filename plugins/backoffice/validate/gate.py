@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from backoffice.contracts import Contracts
+from backoffice.landing import fixes_of
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, mapped_tables, raw_name, row_select
@@ -33,10 +34,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Batches ``after < seq <= upto`` of a source's read."""
+    """Batches ``after < seq <= upto`` of a source's read; ``name`` is the source, or the pseudo-source of its fixes."""
 
     database: str
     config: SourceConfig
+    name: str
     read: str
     after: int
     upto: int
@@ -44,7 +46,12 @@ class _Span:
     def relation(self, condition: str) -> str:
         """The source's rows of these batches that meet a condition, without deletes we concluded at loading."""
         raw = f'"{self.database}".raw.{raw_name(self.config.source, self.read)}'
-        span = f"_batch_seq > {self.after} AND _batch_seq <= {self.upto} AND NOT _derived"
+        if self.name == self.config.source:
+            span = f"_batch_seq > {self.after} AND _batch_seq <= {self.upto} AND NOT _derived"
+            span += f" AND starts_with(_batch_id, '{self.name}-')"
+        else:  # the number of a fix is the one of the row it corrects
+            number = "cast(right(_batch_id, 10) AS BIGINT)"
+            span = f"starts_with(_batch_id, '{self.name}-') AND {number} > {self.after} AND {number} <= {self.upto}"
         return f"(SELECT * FROM {raw} WHERE {span} AND ({condition}))"
 
 
@@ -72,7 +79,7 @@ def judge(
         ValidationError: an expectation could not be judged, or a suite is missing or unusable.
     """
     spans = _unjudged(connection, sources, after)
-    upto = {span.config.source: span.upto for span in spans}
+    upto = {span.name: span.upto for span in spans}
     mapped = mapped_tables(sources, contracts) if spans else []
     with Scratch(connection, GATE, datetime.now(UTC)) as scratch:
         if spans:
@@ -142,16 +149,19 @@ def _unjudged(
 ) -> list[_Span]:
     """Reads with rows in batches that were loaded and not judged."""
     spans = []
-    for name, config in sources.items():
-        start = after.get(name, 0)
-        found = connection.execute(
-            """SELECT current_database(), t.table_name, max(max(b.batch_seq)) OVER ()
-            FROM meta.batch AS b JOIN meta.batch_table AS t ON t.source = b.source AND t.batch_id = b.batch_id
-            WHERE b.source = ? AND b.batch_seq > ? AND t.landed_rows > 0
-            GROUP BY t.table_name ORDER BY t.table_name""",
-            [name, start],
-        ).fetchall()
-        spans += [
-            _Span(database, config, read, start, int(upto)) for database, read, upto in found if read in config.reads
-        ]
+    for config in sources.values():
+        for name in (config.source, fixes_of(config.source)):
+            start = after.get(name, 0)
+            found = connection.execute(
+                """SELECT current_database(), t.table_name, max(max(b.batch_seq)) OVER ()
+                FROM meta.batch AS b JOIN meta.batch_table AS t ON t.batch_id = b.batch_id
+                WHERE b.source = ? AND b.batch_seq > ? AND t.landed_rows > 0
+                GROUP BY t.table_name ORDER BY t.table_name""",
+                [name, start],
+            ).fetchall()
+            spans += [
+                _Span(database, config, name, read, start, int(upto))
+                for database, read, upto in found
+                if read in config.reads
+            ]
     return spans

@@ -57,7 +57,7 @@ def land_tables(
     suites: dict[str, str] | None = None,
     notes: dict[str, Any] | None = None,
 ) -> Manifest:
-    """Land a batch of ``_verdicts``; the caller holds the warehouse's lease, which makes it the only writer.
+    """Land a batch of ``_verdicts``. A build and people's commands may meet here: one waits for the other.
 
     Args:
         store: where it lands.
@@ -65,17 +65,21 @@ def land_tables(
         upto: the last batch judged of the sources that were judged; of the others it stays as it was.
         suites: versions of the suites that judged.
         notes: for the manifest.
+
+    Raises:
+        LandingError: another process kept writing for a minute.
     """
-    batch = store.begin(SOURCE)
-    try:
-        for name, table in tables.items():
-            if table.num_rows:
-                _write(table, str(batch.path(name)), batch.batch_id)
-        offset = {"judged": validated_upto(store) | (upto or {}), "suites": suites or {}}
-        return batch.commit(kind="verdict", offset=offset, notes=notes)
-    except BaseException:
-        batch.abort()
-        raise
+    with store.exclusive(SOURCE):
+        batch = store.begin(SOURCE)
+        try:
+            for name, table in tables.items():
+                if table.num_rows:
+                    _write(table, str(batch.path(name)), batch.batch_id)
+            offset = {"judged": validated_upto(store) | (upto or {}), "suites": suites or {}}
+            return batch.commit(kind="verdict", offset=offset, notes=notes)
+        except BaseException:
+            batch.abort()
+            raise
 
 
 def apply_verdicts(connection: duckdb.DuckDBPyConnection, store: BatchStore, generation: int) -> int:

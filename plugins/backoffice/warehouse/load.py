@@ -15,6 +15,7 @@ import duckdb
 from backoffice.landing import BatchStore, Manifest
 from backoffice.sources import SourceConfig
 from backoffice.warehouse import meta
+from backoffice.warehouse.fixes import load_fix, pending_fixes
 from backoffice.warehouse.raw import create_raw_table, insert_batches
 
 
@@ -49,7 +50,8 @@ def load(
     meta.create(connection)
     prepare(connection, sources)
     fresh = {name: list(store.batches(name, _watermark(connection, name))) for name in sources}
-    batches = [manifest for manifests in fresh.values() for manifest in manifests]
+    fixes = pending_fixes(connection, store, sources)
+    batches = [manifest for manifests in (*fresh.values(), *fixes.values()) for manifest in manifests]
     current, published = meta.current_generation(connection), meta.published_generation(connection)
     is_full = published == 0 or _project_changed(connection, fingerprint)
     nothing_yet = current == 0 and not batches  # an empty version would be the first thing readers see
@@ -61,6 +63,9 @@ def load(
         _begin(connection, generation, is_full, holder)
         for name, manifests in fresh.items():
             _load_source(connection, store, sources[name], manifests, generation)
+            for fix in fixes[name]:
+                load_fix(connection, store, sources[name], fix, generation)
+            _record(connection, name, fixes[name], generation)
     return LoadResult(generation, len(batches), sum(m.rows for m in batches), is_full=is_full, idle=False)
 
 
@@ -137,7 +142,7 @@ def _load_source(
 ) -> None:
     for _, group in groupby(manifests, key=lambda m: m.seq if any(t.full for t in m.tables) else 0):
         _insert_group(connection, store, config, list(group), generation)
-    _record(connection, manifests, generation)
+    _record(connection, config.source, manifests, generation)
 
 
 def _insert_group(
@@ -160,7 +165,8 @@ def _insert_group(
         insert_batches(connection, config, read, paths, image=image, generation=generation)
 
 
-def _record(connection: duckdb.DuckDBPyConnection, manifests: Iterable[Manifest], generation: int) -> None:
+def _record(connection: duckdb.DuckDBPyConnection, source: str, manifests: Iterable[Manifest], generation: int) -> None:
+    """Rows of fixes are counted under the source they correct, whose tables hold them."""
     now = datetime.now(UTC)
     for m in manifests:
         connection.execute(
@@ -170,5 +176,5 @@ def _record(connection: duckdb.DuckDBPyConnection, manifests: Iterable[Manifest]
         for table in m.tables:
             connection.execute(
                 "INSERT INTO meta.batch_table VALUES (?, ?, ?, ?, ?)",
-                [m.source, m.batch_id, table.name, table.rows, generation],
+                [source, m.batch_id, table.name, table.rows, generation],
             )

@@ -126,6 +126,21 @@ CREATE TABLE IF NOT EXISTS meta.quarantined (
     generation BIGINT NOT NULL
 );
 
+-- rows a person corrected: (batch_id, row_no) stands in the place of (fixes, row_no). The newest fix_seq of a place
+-- counts: the row itself and earlier fixes of it are replaced
+CREATE TABLE IF NOT EXISTS meta.fix (
+    source VARCHAR NOT NULL,
+    table_name VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    row_no BIGINT NOT NULL,
+    fix_seq BIGINT NOT NULL,
+    fixes VARCHAR NOT NULL,
+    actor VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    fixed_at TIMESTAMPTZ NOT NULL,
+    generation BIGINT NOT NULL
+);
+
 -- accepted rows whose required parent has not arrived; kept by the base models
 CREATE TABLE IF NOT EXISTS meta.waiting (
     entity VARCHAR NOT NULL,

@@ -14,6 +14,9 @@ from backoffice.sources.mapping import raw_name
 BOOKKEEPING = {"_batch_seq": "BIGINT", "_derived": "BOOLEAN", "_generation": "BIGINT"}
 """Added at loading: batch number, whether the row is a delete we concluded, and the build that loaded it."""
 
+INCOMING = "incoming"
+"""Temporary table of the rows being loaded."""
+
 
 def raw_columns(config: SourceConfig, read: str) -> dict[str, str]:
     """The source's own columns and their types in the raw table: a file's columns stay text."""
@@ -55,7 +58,7 @@ def insert_batches(
         WarehouseError: a declared column is not in the files.
     """
     target = f"raw.{raw_name(config.source, read)}"
-    _stage_incoming(connection, config, read, files, generation)
+    stage_incoming(connection, config, read, files, generation)
     if _any(connection, "SELECT 1 FROM incoming WHERE len(_unchanged) > 0 LIMIT 1"):
         _fill_unchanged(connection, config, read, target)
     keys = list(config.reads[read].primary_key)
@@ -69,9 +72,14 @@ def insert_batches(
     connection.execute("DROP TABLE incoming")
 
 
-def _stage_incoming(
+def stage_incoming(
     connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str, files: Sequence[str], generation: int
 ) -> None:
+    """Read Parquet files into :data:`INCOMING`, in the declared types; what does not fit gets a ``_defect``.
+
+    Raises:
+        WarehouseError: a declared column is not in the files.
+    """
     listed = "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
     source = f"read_parquet({listed}, union_by_name = true)"
     columns = raw_columns(config, read)
