@@ -7,7 +7,7 @@ from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 from backoffice.airflow.assets import landed_asset, marts_asset
 from backoffice.airflow.names import REFRESH_DAG, WAREHOUSE_POOL
 from backoffice.airflow.sources import readable_sources
-from backoffice.airflow.tasks import REFRESH_STEPS, refresh_step, release_lease
+from backoffice.airflow.tasks import REFRESH_STEPS, follow_landings, refresh_step, release_lease
 from backoffice.settings import get_settings
 
 DOC = """\
@@ -16,7 +16,8 @@ Brings what was landed into the published marts: **load → validate → transfo
 Woken by every landing, and once a minute. Each run works on everything landed and not yet published, whatever woke it,
 so a run that was missed or failed costs time and no data. The steps of a run share one generation and the warehouse's
 lease. A break found by **audit** stops the run before **publish**: readers keep the last audited version, and
-`backoffice status` says why.
+`backoffice status` says why. Then **follow** goes on refreshing for some minutes in one process, in which a cycle takes
+half the time; a cycle that fails there ends it, and the next run shows the failing step.
 """
 
 EVERY_MINUTE = CronTriggerTimetable("* * * * *", timezone="UTC")
@@ -41,9 +42,9 @@ with DAG(
         "do_xcom_push": False,  # the log has the result; pushing it takes five requests and 0.1 s a task
     },
 ):
-    chain(
-        *(
-            task(task_id=step, outlets=[marts_asset()] if step == "publish" else [])(refresh_step)(step)
-            for step in REFRESH_STEPS
-        )
-    )
+    steps = [
+        task(task_id=step, outlets=[marts_asset()] if step == "publish" else [])(refresh_step)(step)
+        for step in REFRESH_STEPS
+    ]
+    # Not in the warehouse's pool: between two cycles the lease is free for whoever waits for it.
+    chain(*steps, task(task_id="follow", pool="default_pool", retries=0)(follow_landings)())

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     marts_file_seconds: float = Field(60.0, description="Cadence of the published DuckDB file.")
     marts_file_keep_seconds: float = Field(3600.0, description="How long an older published file is kept.")
     lease_seconds: float = Field(120.0, description="An idle lease handed between tasks expires after this.")
+    follow_seconds: float = Field(
+        300.0,
+        description="So long a refresh run follows what lands after its steps, in one process.",
+    )
     duckdb_memory: str = Field("4GB", description="Memory limit of the warehouse.")
     duckdb_threads: int = Field(2, description="Threads of the warehouse.")
 

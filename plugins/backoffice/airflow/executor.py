@@ -20,6 +20,7 @@ _PRELOADED = (
     "backoffice.airflow.tasks",
     "backoffice.airflow.wake",
     "backoffice.collect.run",
+    "backoffice.ops.follow",
     "backoffice.warehouse.lease",
 )
 

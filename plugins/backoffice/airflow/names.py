@@ -16,7 +16,7 @@ REFRESH_DAG = "refresh_marts"
 # Sources that may be added while the platform runs: pool and worker slots are counted at start.
 SPARE_COLLECTORS = 2
 # A refresh uses one slot at a time, but a finished task holds its worker for min_heartbeat_interval (1 s).
-REFRESH_SLOTS = 4
+REFRESH_SLOTS = 5
 
 
 class Pool(NamedTuple):

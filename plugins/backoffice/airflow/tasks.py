@@ -74,6 +74,23 @@ def refresh_step(step: str, dag_run: Any = None) -> dict[str, Any]:
     return result
 
 
+def follow_landings(dag_run: Any = None) -> dict[str, Any]:
+    """Go on refreshing for ``follow_seconds``, without a task for each step; see :mod:`backoffice.ops.follow`."""
+    from backoffice.airflow.wake import wake_readers
+    from backoffice.ops.follow import follow
+
+    settings = get_settings()
+    with wake_readers(settings) as wake, _set_by_sigterm() as stop:
+        versions = follow(
+            settings,
+            holder_of(dag_run.dag_id, dag_run.run_id),
+            settings.follow_seconds,
+            stop=stop,
+            on_published=lambda results: wake.published(results["publish"]["version"]),
+        )
+    return {"versions": versions}
+
+
 def holder_of(dag_id: str, run_id: str) -> str:
     """Name under which a run holds the warehouse."""
     return f"airflow:{dag_id}:{run_id}"

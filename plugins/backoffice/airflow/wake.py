@@ -1,4 +1,4 @@
-"""Telling Airflow that a source has landed something, while its long collect task is still running.
+"""Telling Airflow that something has landed, or was published, while the long task that did it is still running.
 
 Events are wake-ups and nothing more: what is loaded is found by watermark, and the refresh also runs every minute. So a
 lost event costs a minute at most, and nothing here may ever slow down or stop a landing.
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from backoffice.airflow.api import AirflowApi
-from backoffice.airflow.names import landed_asset_uri
+from backoffice.airflow.names import MARTS_ASSET_URI, landed_asset_uri
 from backoffice.errors import BackofficeError
 from backoffice.landing import Manifest
 from backoffice.settings import Settings
@@ -69,6 +69,12 @@ class Wake:
             self._pending = {"batch": manifest.batch_id, "rows": rows}
             self._changed.notify()
 
+    def published(self, version: str) -> None:
+        """Readers see a new version. Returns at once."""
+        with self._changed:
+            self._pending = {"version": version}
+            self._changed.notify()
+
     def _run(self) -> None:
         while (pending := self._next()) is not None:
             pause = self._interval if self._send(pending) else self._retry
@@ -92,13 +98,13 @@ class Wake:
             self._failed(str(error), pending)
             return False
         if self._cause:
-            log.info("Airflow is told about landings again")
+            log.info("Airflow is told again")
         self._cause = ""
         return True
 
     def _failed(self, cause: str, pending: dict[str, Any]) -> None:
         if cause != self._cause:
-            log.warning("Airflow was not told about a landing; the refresh of the minute finds it.\n%s", cause)
+            log.warning("Airflow was not told; the work is found by watermark within a minute.\n%s", cause)
         self._cause = cause
         with self._changed:
             if not self._closing:
@@ -108,6 +114,11 @@ class Wake:
 def wake_refresh(settings: Settings, source: str) -> Wake:
     """A :class:`Wake` that posts asset events of what the source has landed."""
     return Wake(asset_poster(AirflowApi.as_service(settings), landed_asset_uri(source)))
+
+
+def wake_readers(settings: Settings) -> Wake:
+    """A :class:`Wake` that posts asset events of published marts, for DAGs that work on them."""
+    return Wake(asset_poster(AirflowApi.as_service(settings), MARTS_ASSET_URI))
 
 
 def asset_poster(api: AirflowApi, uri: str) -> Callable[[dict[str, Any]], None]:

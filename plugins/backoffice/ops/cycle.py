@@ -43,7 +43,9 @@ def refresh(settings: Settings, holder: str, *, wait: float = 0.0) -> dict[str, 
     """
     with Lease(settings).held(holder, wait=wait, release=False):
         pass
-    return {step: globals()[step](settings, holder) for step in STEPS}
+    # opening the file, and the checkpoint at closing it, are done once and not in every step: a third of a small cycle
+    with open_warehouse(settings):
+        return {step: globals()[step](settings, holder) for step in STEPS}
 
 
 def load(settings: Settings, holder: str) -> dict[str, Any]:

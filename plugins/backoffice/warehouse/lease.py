@@ -21,6 +21,10 @@ from pydantic import BaseModel
 from backoffice.errors import LeaseHeldError
 from backoffice.settings import Settings
 
+_POLL_SECONDS = 0.05
+# A waiter says so at every look; one that was killed is forgotten after this.
+_WAITING_SECONDS = 1.0
+
 
 class LeaseRecord(BaseModel):
     """Who holds the warehouse; times are Unix seconds."""
@@ -39,6 +43,14 @@ class Lease:
         self._seconds = settings.lease_seconds
         self._record = self._folder / "lease.json"
         self._lock = self._folder / "lease.lock"
+        self._wanted = self._folder / "lease.wanted"
+
+    def wanted(self) -> bool:
+        """Whether somebody waits for the lease just now: who takes it again and again lets them go first."""
+        try:
+            return abs(time.time() - self._wanted.stat().st_mtime) < _WAITING_SECONDS
+        except FileNotFoundError:
+            return False
 
     def current(self) -> LeaseRecord | None:
         """The record, expired or not; None when free."""
@@ -77,7 +89,8 @@ class Lease:
         while not self._try(handle, holder):
             if time.monotonic() >= deadline:
                 raise self._held_error()
-            time.sleep(0.05)
+            self._wanted.touch()
+            time.sleep(_POLL_SECONDS)
 
     def _try(self, handle: TextIO, holder: str) -> bool:
         try:
