@@ -182,11 +182,10 @@ def landed_orders(settings: Settings, after: int) -> dict[int, Landed]:
     with duckdb.connect() as duck:
         duck.register("manifests", manifests)
         rows = duck.execute(
-            """SELECT r.order_no, epoch(min(r._event_at)), epoch(min(m.landed_at)), count(*)
-               FROM read_parquet($files, union_by_name = true) AS r
+            f"""SELECT r.order_no, epoch(min(r._event_at)), epoch(min(m.landed_at)), count(*)
+               FROM {store.relation(batches, "sales_order")} AS r
                JOIN manifests AS m ON m.batch_id = r._batch_id
-               WHERE r._op = 'c' GROUP BY r.order_no""",
-            {"files": [store.uri(found, "sales_order") for found in batches]},
+               WHERE r._op = 'c' GROUP BY r.order_no"""
         ).fetchall()
     return {number: Landed(committed, landed, copies) for number, committed, landed, copies in rows}
 

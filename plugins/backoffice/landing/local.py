@@ -1,4 +1,7 @@
-"""Batches in a local folder: ``<root>/<source>/<thousand>/<seq>/{<table>.parquet, manifest.json}``."""
+"""Batches in a local folder: ``<root>/<source>/<thousand>/<seq>/{<table>.parquet, manifest.json}``.
+
+Old ones are found in compacted ranges, see :mod:`backoffice.landing.compacted`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +19,10 @@ import pyarrow.parquet as pq
 
 from backoffice.durable import sync_file, sync_folder
 from backoffice.errors import LandingError
+from backoffice.landing.compacted import PER_GROUP, SEQ, CompactedRange, between, find_range
 from backoffice.landing.manifest import Kind, LandedTable, Manifest, batch_id
 
 MANIFEST = "manifest.json"
-_PER_FOLDER = 1000
 
 
 class LocalBatch:
@@ -114,7 +117,7 @@ class LocalBatchStore:
         """Start the next batch. A folder without a manifest is what a killed writer left: it is removed."""
         last = self.last(source)
         seq = last.seq + 1 if last else 1
-        folder = self._folder(source, seq)
+        folder = self.folder(source, seq)
         if folder.exists():
             if (folder / MANIFEST).exists():  # landed between our look and now
                 return self.begin(source)
@@ -159,19 +162,41 @@ class LocalBatchStore:
 
     def manifest(self, source: str, seq: int) -> Manifest | None:
         """One manifest, or None."""
-        path = self._folder(source, seq) / MANIFEST
+        if found := self.compacted(source, seq):
+            return found.batch(seq) if seq >= found.manifest.first else None
+        path = self.folder(source, seq) / MANIFEST
         return _read(path) if path.exists() else None
 
     def uri(self, manifest: Manifest, table: str) -> str:
-        """Path of a table's Parquet file.
+        """Path of the Parquet file with a table's rows.
 
         Raises:
             LandingError: the batch has no such table.
         """
         for landed in manifest.tables:
             if landed.name == table:
-                return str(self._folder(manifest.source, manifest.seq) / landed.file)
+                if found := self.compacted(manifest.source, manifest.seq):
+                    return str(found.path(manifest.seq, table))
+                return str(self.folder(manifest.source, manifest.seq) / landed.file)
         raise LandingError(f"batch {manifest.batch_id} has no table {table}", where=str(self.root))
+
+    def relation(self, manifests: Iterable[Manifest], table: str) -> str:
+        """The rows of a table in batches of one source, as a table expression."""
+        own: list[str] = []
+        shared: dict[str, None] = {}
+        seqs: list[int] = []
+        for manifest in manifests:
+            found = self.compacted(manifest.source, manifest.seq)
+            seqs += [manifest.seq] if found else []
+            if all(landed.name != table for landed in manifest.tables):
+                continue
+            if found:
+                shared[str(found.path(manifest.seq, table))] = None
+            else:
+                own.append(self.uri(manifest, table))
+        parts = [f"SELECT * FROM {_files(own)}"] if own else []
+        parts += [f"SELECT * EXCLUDE ({SEQ}) FROM {_files(shared)} WHERE {between(seqs)}"] if shared else []
+        return f"({' UNION ALL BY NAME '.join(parts)})" if parts else ""
 
     def sources(self) -> list[str]:
         """Names of the folders."""
@@ -179,8 +204,13 @@ class LocalBatchStore:
             return []
         return sorted(path.name for path in self.root.iterdir() if path.is_dir())
 
-    def _folder(self, source: str, seq: int) -> Path:
-        return self.root / source / f"{seq // _PER_FOLDER:07d}" / f"{seq:010d}"
+    def compacted(self, source: str, seq: int) -> CompactedRange | None:
+        """The compacted range that took the batch's place, if one did."""
+        return find_range(self.root, source, seq)
+
+    def folder(self, source: str, seq: int) -> Path:
+        """Where the batch landed."""
+        return self.root / source / f"{seq // PER_GROUP:07d}" / f"{seq:010d}"
 
 
 def _locked(handle: int) -> bool:
@@ -195,6 +225,11 @@ def _numbered(folder: Path) -> list[Path]:
     if not folder.exists():
         return []
     return sorted((path for path in folder.iterdir() if path.name.isdigit()), reverse=True)
+
+
+def _files(paths: Iterable[str]) -> str:
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{listed}], union_by_name = true)"
 
 
 def _read(path: Path) -> Manifest:

@@ -44,7 +44,6 @@ class Manifest(BaseModel):
     event_at_min: datetime | None = None
     event_at_max: datetime | None = None
     landed_at: datetime
-    replaces: tuple[str, ...] = ()
     notes: dict[str, Any] = Field(default_factory=dict, description="Actor and reason of a fix, for example.")
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +66,17 @@ class BatchStore(Protocol):
         """One batch's manifest, or None."""
 
     def uri(self, manifest: Manifest, table: str) -> str:
-        """Where DuckDB reads a table of the batch."""
+        """The file with a table of the batch. A compacted file holds rows of other batches too: see :meth:`relation`.
+
+        Raises:
+            LandingError: the batch has no such table.
+        """
+
+    def relation(self, manifests: Iterable[Manifest], table: str) -> str:
+        """What DuckDB selects from to get exactly the rows of a table in these batches, which are of one source.
+
+        Columns that some batches lack are null there. Empty when no batch has the table.
+        """
 
     def sources(self) -> list[str]:
         """Sources that have a batch."""

@@ -127,8 +127,8 @@ def _write(path: str, batch_id: str, row: LandedRow, values: Values) -> None:
     """The row's own file decides the types, so that fixes of a table can be read together with its batches."""
     with _session() as connection:
         connection.execute(
-            "CREATE TABLE fixed AS SELECT * FROM read_parquet(?) WHERE _batch_id = ? AND _row_no = ?",
-            [row.file, row.batch_id, row.row_no],
+            f"CREATE TABLE fixed AS SELECT * FROM {row.rows} WHERE _batch_id = ? AND _row_no = ?",
+            [row.batch_id, row.row_no],
         )
         for name, value in values.items():
             connection.execute(f'UPDATE fixed SET "{name}" = ?', [value])

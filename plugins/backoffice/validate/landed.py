@@ -23,7 +23,8 @@ class LandedRow:
     table: str
     batch_id: str
     row_no: int
-    file: str
+    rows: str
+    """The batch's rows of the table, as a table expression."""
     root: str
     """Batch of the row as it came; of a row nobody corrected its own."""
 
@@ -32,8 +33,7 @@ class LandedRow:
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             found = connection.execute(
-                "SELECT * FROM read_parquet(?) WHERE _batch_id = ? AND _row_no = ?",
-                [self.file, self.batch_id, self.row_no],
+                f"SELECT * FROM {self.rows} WHERE _batch_id = ? AND _row_no = ?", [self.batch_id, self.row_no]
             )
             names = [column[0] for column in found.description or ()]
             return dict(zip(names, found.fetchone() or (), strict=True))
@@ -47,10 +47,10 @@ def find_row(store: BatchStore, sources: dict[str, SourceConfig], batch_id: str,
     """
     source, manifest = _manifest(store, sources, batch_id)
     for table in manifest.tables:
-        file = store.uri(manifest, table.name)
-        if _holds(file, batch_id, row_no):
+        rows = store.relation([manifest], table.name)
+        if _holds(rows, batch_id, row_no):
             root = str(manifest.notes["fixes"]) if manifest.kind == "fix" else batch_id
-            return LandedRow(source, table.name, batch_id, row_no, file, root)
+            return LandedRow(source, table.name, batch_id, row_no, rows, root)
     raise _unknown(f"batch {batch_id} has no row {row_no}")
 
 
@@ -75,11 +75,9 @@ def _manifest(store: BatchStore, sources: dict[str, SourceConfig], batch_id: str
     return owners[name], manifest
 
 
-def _holds(file: str, batch_id: str, row_no: int) -> bool:
+def _holds(rows: str, batch_id: str, row_no: int) -> bool:
     with duckdb.connect() as connection:
-        found = connection.execute(
-            "SELECT 1 FROM read_parquet(?) WHERE _batch_id = ? AND _row_no = ?", [file, batch_id, row_no]
-        )
+        found = connection.execute(f"SELECT 1 FROM {rows} WHERE _batch_id = ? AND _row_no = ?", [batch_id, row_no])
         return found.fetchone() is not None
 
 

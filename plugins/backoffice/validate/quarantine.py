@@ -13,7 +13,7 @@ import duckdb
 from backoffice.errors import ValidationError
 from backoffice.landing import BatchStore, Manifest
 from backoffice.sources import SourceConfig
-from backoffice.validate.verdicts import SOURCE, VERDICT, verdict_files
+from backoffice.validate.verdicts import SOURCE, VERDICT
 
 _AT_ONCE = 200
 _COLUMNS = """source, table_name, batch_id, row_no, suite, suite_version, rule, severity, column_name, value, judged_at,
@@ -101,14 +101,14 @@ def _newest_first(store: BatchStore) -> Iterator[list[Manifest]]:
 def _select(
     store: BatchStore, manifests: Sequence[Manifest], condition: str, values: Sequence[object], limit: int | None
 ) -> list[Verdict]:
-    files = verdict_files(store, manifests, VERDICT)
-    if not files:
+    verdicts = store.relation(manifests, VERDICT)
+    if not verdicts:
         return []
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         rows = connection.execute(
-            f"""SELECT {_COLUMNS} FROM read_parquet(?) WHERE {condition}
+            f"""SELECT {_COLUMNS} FROM {verdicts} WHERE {condition}
             ORDER BY judged_at DESC, batch_id DESC, row_no, rule LIMIT ?""",
-            [files, *values, limit],
+            [*values, limit],
         ).fetchall()
     return [Verdict(*row) for row in rows]

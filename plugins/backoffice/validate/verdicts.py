@@ -97,27 +97,20 @@ def apply_verdicts(connection: duckdb.DuckDBPyConnection, store: BatchStore, gen
     return applied
 
 
-def verdict_files(store: BatchStore, manifests: Sequence[Manifest], table: str) -> list[str]:
-    """Where DuckDB reads a table of those batches that have it."""
-    return [store.uri(item, table) for item in manifests if any(landed.name == table for landed in item.tables)]
-
-
 def _apply(
     connection: duckdb.DuckDBPyConnection, store: BatchStore, manifests: Sequence[Manifest], generation: int
 ) -> None:
     for table in (JUDGED, VERDICT, DECISION):
-        if files := verdict_files(store, manifests, table):
+        if rows := store.relation(manifests, table):
             connection.execute(
-                f"INSERT INTO meta.{table} BY NAME SELECT *, ?::BIGINT AS generation "
-                "FROM read_parquet(?, union_by_name = true)",
-                [generation, files],
+                f"INSERT INTO meta.{table} BY NAME SELECT *, ?::BIGINT AS generation FROM {rows}", [generation]
             )
             if table == VERDICT:
                 connection.execute(
-                    """INSERT INTO meta.quarantined BY NAME
+                    f"""INSERT INTO meta.quarantined BY NAME
                     SELECT source, table_name, batch_id, row_no, min(rule) AS rule, ?::BIGINT AS generation
-                    FROM read_parquet(?, union_by_name = true) WHERE severity = 'error' GROUP BY ALL""",
-                    [generation, files],
+                    FROM {rows} WHERE severity = 'error' GROUP BY ALL""",
+                    [generation],
                 )
     connection.executemany(
         "INSERT INTO meta.verdict_batch VALUES (?, ?, ?)", [(item.seq, item.batch_id, generation) for item in manifests]

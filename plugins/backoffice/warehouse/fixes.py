@@ -31,7 +31,7 @@ def load_fix(
     """Insert the corrected rows of a batch; the caller holds a transaction and has loaded the batch they correct."""
     for table in fix.tables:
         place = _Place(connection, config, table.name, str(fix.notes["fixes"]))
-        stage_incoming(connection, config, table.name, [store.uri(fix, table.name)], generation)
+        stage_incoming(connection, config, table.name, store.relation([fix], table.name), generation)
         connection.execute(f"UPDATE {INCOMING} SET _batch_seq = {place.seq}")
         place.carry_unchanged()
         connection.execute(f"INSERT INTO {place.target} BY NAME SELECT * FROM {INCOMING}")

@@ -153,16 +153,12 @@ def _insert_group(
     generation: int,
 ) -> None:
     """Batches in a row without a full image go in together; a batch with a full image comes alone."""
-    files: dict[str, list[str]] = {}
-    images: set[str] = set()
-    for manifest in manifests:
-        for table in manifest.tables:
-            if table.name in config.reads:
-                files.setdefault(table.name, []).append(store.uri(manifest, table.name))
-                images |= {table.name} if table.full else set()
-    for read, paths in files.items():
-        image = manifests[0] if read in images else None
-        insert_batches(connection, config, read, paths, image=image, generation=generation)
+    reads = {table.name: table.full for manifest in manifests for table in manifest.tables}
+    for read, is_image in reads.items():
+        if read in config.reads:
+            rows = store.relation(manifests, read)
+            image = manifests[0] if is_image else None
+            insert_batches(connection, config, read, rows, image=image, generation=generation)
 
 
 def _record(connection: duckdb.DuckDBPyConnection, source: str, manifests: Iterable[Manifest], generation: int) -> None:

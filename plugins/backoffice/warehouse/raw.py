@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import duckdb
 
 from backoffice.errors import WarehouseError
@@ -44,21 +42,21 @@ def insert_batches(
     connection: duckdb.DuckDBPyConnection,
     config: SourceConfig,
     read: str,
-    files: Sequence[str],
+    rows: str,
     *,
     image: Manifest | None,
     generation: int,
 ) -> None:
-    """Insert the rows of Parquet files, in order; the caller holds a transaction.
+    """Insert landed rows (a table expression), in order; the caller holds a transaction.
 
     Values the source did not resend are taken from the row's version before; a full image or a truncate deletes the
     keys it no longer has. ``image`` is the batch whose rows are the whole table, if they are.
 
     Raises:
-        WarehouseError: a declared column is not in the files.
+        WarehouseError: a declared column is not in the rows.
     """
     target = f"raw.{raw_name(config.source, read)}"
-    stage_incoming(connection, config, read, files, generation)
+    stage_incoming(connection, config, read, rows, generation)
     if _any(connection, "SELECT 1 FROM incoming WHERE len(_unchanged) > 0 LIMIT 1"):
         _fill_unchanged(connection, config, read, target)
     keys = list(config.reads[read].primary_key)
@@ -73,21 +71,20 @@ def insert_batches(
 
 
 def stage_incoming(
-    connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str, files: Sequence[str], generation: int
+    connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str, source: str, generation: int
 ) -> None:
-    """Read Parquet files into :data:`INCOMING`, in the declared types; what does not fit gets a ``_defect``.
+    """Read landed rows (a table expression) into :data:`INCOMING`, in the declared types; what does not fit gets a
+    ``_defect``.
 
     Raises:
-        WarehouseError: a declared column is not in the files.
+        WarehouseError: a declared column is not in the rows.
     """
-    listed = "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
-    source = f"read_parquet({listed}, union_by_name = true)"
     columns = raw_columns(config, read)
     present = {str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     if missing := [name for name in (*columns, *ENVELOPE) if name not in present]:
         raise WarehouseError(
             f"landed files of {config.source}.{read} have no column {', '.join(missing)}",
-            where=files[0],
+            where=f"landing/{config.source}",
             rule="every column under reads: is collected",
             next_step=f"correct sources/{config.source}.yaml, or run `backoffice resync {config.source} {read}`",
         )
