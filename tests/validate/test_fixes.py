@@ -36,8 +36,8 @@ def test_a_fix_lands_in_the_rows_place_with_its_history(world: World) -> None:
     ]
     order = "SELECT qty FROM raw.shop__lines WHERE id = 'L2' AND qty > 0 ORDER BY _batch_seq, _row_no"
     assert world.query(order) == [(Decimal("3.0000"),), (Decimal("7.0000"),)]
-    assert world.query("SELECT batch_id, row_no, fixes, actor FROM meta.fix") == [
-        ("_fixes_shop-0000000001", 2, "shop-0000000001", "ann")
+    assert world.query("SELECT batch_id, row_no, root_batch_id, root_seq, actor FROM meta.fix") == [
+        ("_fixes_shop-0000000001", 2, "shop-0000000001", 1, "ann")
     ]
     assert world.store.last("shop").seq == 2  # type: ignore[union-attr]
 

@@ -38,7 +38,7 @@ def load_fix(
         place.delete_in_later_images(store, generation)
         connection.execute(
             f"""INSERT INTO meta.fix
-            SELECT ?, ?, _batch_id, _row_no, ?, ?, ?, ?, ?, {generation} FROM {INCOMING}""",
+            SELECT ?, ?, _batch_id, _row_no, ?, ?, _batch_seq, ?, ?, ?, {generation} FROM {INCOMING}""",
             [config.source, table.name, fix.seq, place.root, fix.notes["actor"], fix.notes["reason"], fix.landed_at],
         )
         connection.execute(f"DROP TABLE {INCOMING}")

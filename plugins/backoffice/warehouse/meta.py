@@ -126,15 +126,16 @@ CREATE TABLE IF NOT EXISTS meta.quarantined (
     generation BIGINT NOT NULL
 );
 
--- rows a person corrected: (batch_id, row_no) stands in the place of (fixes, row_no). The newest fix_seq of a place
--- counts: the row itself and earlier fixes of it are replaced
+-- rows a person corrected, landed in _fixes_<source>: (batch_id, row_no) stands in the place of (root_batch_id, row_no).
+-- Of several fixes of a place the one with the greatest batch_seq counts: the row itself and the others are replaced
 CREATE TABLE IF NOT EXISTS meta.fix (
     source VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
     batch_id VARCHAR NOT NULL,
     row_no BIGINT NOT NULL,
-    fix_seq BIGINT NOT NULL,
-    fixes VARCHAR NOT NULL,
+    batch_seq BIGINT NOT NULL,
+    root_batch_id VARCHAR NOT NULL,
+    root_seq BIGINT NOT NULL,
     actor VARCHAR NOT NULL,
     reason VARCHAR NOT NULL,
     fixed_at TIMESTAMPTZ NOT NULL,
