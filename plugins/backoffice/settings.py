@@ -46,6 +46,9 @@ class Settings(BaseSettings):
 
     marts_file_seconds: float = Field(60.0, description="Cadence of the published DuckDB file.")
     marts_file_keep_seconds: float = Field(3600.0, description="How long an older published file is kept.")
+    compact_grace_seconds: float = Field(
+        3600.0, description="Landed files that were compacted are kept this long for those who are reading them."
+    )
     lease_seconds: float = Field(120.0, description="An idle lease handed between tasks expires after this.")
     follow_seconds: float = Field(
         300.0,

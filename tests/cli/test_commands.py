@@ -21,7 +21,20 @@ from backoffice.ops.psql import psql_environment, psql_program
 from backoffice.secrets import load_secrets
 from backoffice.settings import Settings
 
-COMMANDS = ("up", "down", "reset", "status", "refresh", "collect", "resync", "sql", "psql", "doctor", "quarantine")
+COMMANDS = (
+    "up",
+    "down",
+    "reset",
+    "status",
+    "refresh",
+    "collect",
+    "resync",
+    "sql",
+    "psql",
+    "compact",
+    "doctor",
+    "quarantine",
+)
 
 
 def publish(settings: Settings) -> None:

@@ -118,3 +118,11 @@ def clean_up() -> dict[str, Any]:
     settings = get_settings()
     clean_database(settings)
     return {"log_files_removed": prune_logs(settings)}
+
+
+def compact_landing() -> dict[str, Any]:
+    """Rewrite old batches of every source into a few files."""
+    from backoffice.ops import compaction
+
+    done = compaction.compact_landing(get_settings())
+    return {item.source: f"{item.batches} batches in {item.ranges} ranges" for item in done if item.ranges}
