@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, task
 
+from backoffice.airflow.alerts import CALLBACKS
 from backoffice.airflow.assets import landed_asset
 from backoffice.airflow.names import COLLECTORS_POOL
 from backoffice.airflow.sources import readable_sources
@@ -42,6 +43,7 @@ def collect_dag(source: SourceConfig) -> DAG:
             retry_exponential_backoff=2,
             max_retry_delay=timedelta(minutes=5),
             execution_timeout=timedelta(seconds=seconds + settings.collector_grace_seconds),
+            **CALLBACKS,
         )(collect_source)(source.source)
     return dag
 

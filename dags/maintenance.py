@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, task
 
+from backoffice.airflow.alerts import CALLBACKS
 from backoffice.airflow.tasks import clean_up, compact_landing
 from backoffice.settings import get_settings
 
@@ -24,6 +25,7 @@ with DAG(
     max_active_runs=1,
     tags=["operations"],
     doc_md=DOC,
+    default_args=CALLBACKS,
 ):
     task(
         task_id="clean_up",

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, chain, task
 
+from backoffice.airflow.alerts import CALLBACKS
 from backoffice.airflow.assets import landed_asset, marts_asset
 from backoffice.airflow.names import REFRESH_DAG, WAREHOUSE_POOL
 from backoffice.airflow.sources import readable_sources
@@ -39,6 +40,7 @@ with DAG(
         "retries": 1,
         "retry_delay": timedelta(seconds=5),
         "execution_timeout": timedelta(hours=2),
+        **CALLBACKS,
         "do_xcom_push": False,  # the log has the result; pushing it takes five requests and 0.1 s a task
     },
 ):

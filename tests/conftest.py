@@ -64,7 +64,11 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     for name in [name for name in os.environ if name.startswith("BACKOFFICE_")]:
         monkeypatch.delenv(name)
     made = Settings(
-        home=tmp_path / "home", source_port=_free_port(), platform_port=_free_port(), airflow_port=_free_port()
+        home=tmp_path / "home",
+        source_port=_free_port(),
+        platform_port=_free_port(),
+        airflow_port=_free_port(),
+        watch_port=_free_port(),
     )
     yield made
     shutil.rmtree(shared_dir(made.home), ignore_errors=True)

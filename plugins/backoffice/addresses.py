@@ -61,6 +61,11 @@ def airflow_db_url(settings: Settings) -> str:
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
+def airflow_page(settings: Settings) -> str:
+    """Where a person's browser finds Airflow, without a slash at the end."""
+    return f"http://{LOOPBACK}:{settings.airflow_port}"
+
+
 def postgres_url(port: int, database: str, user: str, password: str) -> str:
     """URL of a database on this machine; the parts are escaped."""
     return f"postgresql://{_escape(user)}:{_escape(password)}@{LOOPBACK}:{port}/{_escape(database)}"

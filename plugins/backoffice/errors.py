@@ -93,3 +93,7 @@ class AuditError(WarehouseError):
 
 class PublishError(BackofficeError):
     """A publication could not be carried out."""
+
+
+class AlertError(BackofficeError):
+    """An alert setting, or the watcher's own state, cannot be used."""

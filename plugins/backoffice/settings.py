@@ -63,6 +63,36 @@ class Settings(BaseSettings):
         600.0, description="`backoffice up` gives up when there is no audited publication by then."
     )
 
+    marts_freshness_minutes: float = Field(
+        15.0, description="Marts without `freshness_minutes` in their meta are stale when they miss older rows."
+    )
+    watch_port: int = Field(28090, description="The watcher's `/metrics` and `/health`.")
+    watch_seconds: float = Field(2.0, description="How often the watcher looks.")
+    alert_urls: str = Field(
+        "",
+        repr=False,
+        description="Where alerts go besides the log, separated by spaces: http(s) gets a JSON webhook; mailto(s), "
+        "slack, msteams and others are Apprise URLs.",
+    )
+    alert_reminder_hours: float = Field(
+        12.0, description="An open alert nobody acknowledged is told again; 0 is never."
+    )
+    alert_resolve_seconds: float = Field(60.0, description="A cause must be gone this long before its alert resolves.")
+    alert_give_up_hours: float = Field(24.0, description="A notice a channel refuses for longer is given up.")
+    alert_grace_seconds: float = Field(120.0, description="After the watcher's start, before anything is called late.")
+    alert_task_failures: int = Field(3, description="A task that failed this often in a row raises an alert.")
+    alert_hold_hours: float = Field(24.0, description="A rollback's hold on publishing is reported past this.")
+    alert_slot_retained_gb: float = Field(
+        10.0, description="Log a source may keep for its slot when nothing limits it."
+    )
+    alert_quarantine_percent: float = Field(5.0, description="Share of a source's judged rows one rule may keep out.")
+    alert_quarantine_rows: int = Field(20, description="Fewer quarantined rows than this never raise an alert.")
+    alert_quarantine_minutes: float = Field(60.0, description="Window of both.")
+    alert_waiting_rows: int = Field(1000, description="Rows of a source that may wait for their parents.")
+    alert_disk_free_gb: float = Field(
+        5.0, description="Free space on the disk of `home` below which it is nearly full."
+    )
+
     demo: bool = Field(True, description="Run the demo shop, which keeps changing the embedded source systems.")
     demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")
 
@@ -95,6 +125,11 @@ class Settings(BaseSettings):
     def status_dir(self) -> Path:
         """``status.json`` and ``status.duckdb``."""
         return self.home / "status"
+
+    @property
+    def alerts_dir(self) -> Path:
+        """What the watcher knows of alerts and their notices, and the task failures it is told of."""
+        return self.home / "alerts"
 
     @property
     def logs_dir(self) -> Path:

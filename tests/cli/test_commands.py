@@ -26,6 +26,8 @@ COMMANDS = (
     "down",
     "reset",
     "status",
+    "watch",
+    "alerts",
     "refresh",
     "collect",
     "resync",

@@ -26,12 +26,12 @@ BIN = Path(sys.executable).parent
 class Installation:
     """A platform of its own: home, ports and processes."""
 
-    def __init__(self, home: Path, ports: tuple[int, int, int]) -> None:
+    def __init__(self, home: Path, ports: tuple[int, ...]) -> None:
         self.home = home
         self.env = {
             name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFICE_", "AIRFLOW"))
         }
-        names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT")
+        names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT", "WATCH_PORT")
         self.env |= {f"BACKOFFICE_{name}": str(port) for name, port in zip(names, ports, strict=True)}
         self.env |= {"BACKOFFICE_HOME": str(home), "TERM": "dumb", "COLUMNS": "200"}
         self.airflow = f"http://127.0.0.1:{ports[2]}"
@@ -83,7 +83,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[
     from backoffice.ops.postgres_home import shared_dir
 
     home = tmp_path_factory.mktemp("up") / "var"
-    made = Installation(home, (free_port(), free_port(), free_port()))
+    made = Installation(home, tuple(free_port() for _ in range(4)))
     yield made
     subprocess.run([str(BIN / "backoffice"), "down"], env=made.env, cwd=CHECKOUT, capture_output=True, check=False)
     shutil.rmtree(shared_dir(home), ignore_errors=True)

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from backoffice.cli import contracts, data, doctor, platform, quarantine, repair
+from backoffice.cli import alerts, contracts, data, doctor, platform, quarantine, repair
 from backoffice.cli.console import show_error
 from backoffice.errors import BackofficeError
 
@@ -36,3 +36,4 @@ app.add_typer(repair.app)
 app.add_typer(doctor.app)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(alerts.app, name="alerts")

@@ -53,6 +53,14 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
 
 
 @app.command()
+def watch() -> None:
+    """Watch in the foreground: alerts, and /metrics. `up` starts it as one of the platform's processes."""
+    from backoffice.watch.__main__ import main
+
+    main()
+
+
+@app.command()
 def status() -> None:
     """Processes, sources and what is published. Works while the warehouse is held."""
     print_status(get_settings())

@@ -56,6 +56,7 @@ def check_ports(settings: Settings) -> None:
         if not server.running():
             refuse_taken_port(server.port, server.setting)
     refuse_taken_port(settings.airflow_port, "BACKOFFICE_AIRFLOW_PORT")
+    refuse_taken_port(settings.watch_port, "BACKOFFICE_WATCH_PORT")
 
 
 class _Progress:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from backoffice.airflow.components import airflow_components, prepare_airflow
-from backoffice.airflow.environment import child_environment
+from backoffice.airflow.environment import child_environment, inherited_environment
 from backoffice.errors import BackofficeError
 from backoffice.ops.postgres import (
     EmbeddedPostgres,
@@ -51,11 +51,16 @@ def preparations(settings: Settings) -> Sequence[Preparation]:
 
 def components(settings: Settings) -> Sequence[Component]:
     """The processes to keep running, in the order they start."""
-    wanted = list(airflow_components(settings))
+    wanted = [*airflow_components(settings), watch_component(settings)]
     if _has_demo(settings):
         command = (sys.executable, "-m", "backoffice.simulate")
         wanted.insert(0, Component("demo-shop", command, child_environment(settings)))
     return wanted
+
+
+def watch_component(settings: Settings) -> Component:
+    """The watcher: it has nothing of Airflow's, and tells when Airflow is down."""
+    return Component("watch", (sys.executable, "-m", "backoffice.watch"), inherited_environment(settings))
 
 
 def _has_demo(settings: Settings) -> bool:
