@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from backoffice.airflow import alerts
+from backoffice.errors import AuditError
 from backoffice.settings import Settings
 from backoffice.watch.failures import failures
 
@@ -38,6 +39,11 @@ def test_failed_tries_are_counted_until_the_task_works_again(settings, context):
     alerts.CALLBACKS["on_success_callback"](context)
     assert failures(settings) == []
     alerts.CALLBACKS["on_success_callback"](context)
+
+
+def test_a_withheld_publication_is_not_also_a_failed_task(settings, context):
+    alerts.task_failed(context | {"exception": AuditError("invariant I07 broke")})
+    assert failures(settings) == []
 
 
 def test_a_task_pays_for_no_heavy_import():

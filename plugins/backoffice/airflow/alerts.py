@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from backoffice.errors import AuditError
 from backoffice.settings import get_settings
 from backoffice.watch.failures import clear_failure, record_failure
 
@@ -40,6 +41,8 @@ CALLBACKS = {
 def _record(context: Any, *, final: bool) -> None:
     task = context["ti"]
     error = context.get("exception")
+    if isinstance(error, AuditError):  # a withheld publication is told by the status, once
+        return
     text = " ".join(str(error).split()) if error else ""
     failure = record_failure(get_settings(), task.dag_id, task.task_id, task.run_id, text, final=final)
     log.info("the watcher is told: %s.%s failed %d times in a row", task.dag_id, task.task_id, failure.tries)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import duckdb
 
 from backoffice.landing import BatchStore, Manifest
-from backoffice.validate.verdicts import JUDGED, SOURCE, VERDICT, verdict_files
+from backoffice.validate.verdicts import JUDGED, SOURCE, VERDICT
 
 _AT_ONCE = 500
 
 _FAILED = """SELECT verdict_batch_id, source, table_name, rule, count(DISTINCT (batch_id, row_no)), NULL
-FROM read_parquet(?) WHERE severity = 'error' GROUP BY ALL"""
+FROM {rows} WHERE severity = 'error' GROUP BY ALL"""
 # a row that maps to two tables is judged twice and counts once
 _JUDGED = """SELECT verdict_batch_id, source, table_name, NULL, NULL, max(judged_rows)
-FROM read_parquet(?) GROUP BY ALL"""
+FROM {rows} GROUP BY ALL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,9 @@ class QuarantineWindow:
         found = {item.batch_id: _Judging(item.landed_at.timestamp(), Counter(), Counter()) for item in manifests}
         with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as connection:
             for table, query in ((JUDGED, _JUDGED), (VERDICT, _FAILED)):
-                files = verdict_files(self._store, manifests, table)
-                for batch, source, name, rule, failed, judged in (
-                    connection.execute(query, [files]).fetchall() if files else ()
-                ):
+                rows = self._store.relation(manifests, table)
+                counts = connection.execute(query.format(rows=rows)).fetchall() if rows else ()
+                for batch, source, name, rule, failed, judged in counts:
                     if rule is None:
                         found[batch].judged[source, name] += judged
                     else:
