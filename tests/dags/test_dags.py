@@ -100,3 +100,9 @@ def test_dag_files_are_short_and_hold_no_work():
 def test_no_dag_file_is_named_like_a_dbt_plugin():
     """The dbt library imports every top-level module called dbt_*, and Airflow puts the dags folder on the path."""
     assert not list((CHECKOUT / "dags").glob("dbt_*"))
+
+
+def test_the_watcher_is_told_of_every_task_that_fails(project_report):
+    told = ["task_failed", "task_retried", "task_succeeded"]
+    for name, dag in project_report["dags"].items():
+        assert all(task["callbacks"] == told for task in dag["tasks"].values()), name
