@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status test test-full lint format lock bench-freshness
+.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-cdc
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -50,3 +50,14 @@ lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock, keeping ver
 
 bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit to the marts; the platform must be up.
 	$(BIN)/python benchmarks/freshness.py --rate 200 --seconds 300
+
+# The tools that are compared with live in an environment of their own; Debezium needs a Java runtime.
+bench-rivals: $(INSTALLED) ## Install the tools the benchmarks compare with, into benchmarks/.venv.
+	@test -x benchmarks/.venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python benchmarks/.venv
+	VIRTUAL_ENV=benchmarks/.venv $(BIN)/uv pip sync --quiet --require-hashes benchmarks/rivals/requirements.lock
+
+bench-bulk: bench-rivals ## Measure the first copy of two million rows beside dlt and COPY.
+	$(BIN)/python benchmarks/bulk.py
+
+bench-cdc: bench-rivals ## Measure landed changes a second beside decoding alone and Debezium's engine.
+	$(BIN)/python benchmarks/cdc.py
