@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-cdc
+.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-cdc bench-refresh bench-rate
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -61,3 +61,9 @@ bench-bulk: bench-rivals ## Measure the first copy of two million rows beside dl
 
 bench-cdc: bench-rivals ## Measure landed changes a second beside decoding alone and Debezium's engine.
 	$(BIN)/python benchmarks/cdc.py
+
+bench-refresh: $(INSTALLED) ## Measure a thousand changed rows on a million and ten million order lines.
+	$(BIN)/python benchmarks/refresh.py
+
+bench-rate: $(INSTALLED) ## Find the largest rate of changes that is in the marts within ten seconds; the platform must be up.
+	$(BIN)/python benchmarks/rate.py

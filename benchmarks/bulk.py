@@ -133,8 +133,8 @@ def show(rows: int, floor: float, landed: float, judged: float, rivals: dict[str
     ]
     notes = [
         f"{rows:,} order lines of 16 columns; dlt's fastest backend was {best}.",
-        "landed: publication, slot, snapshot, Parquet, fsync, manifest and the hand-over to the stream; judged: landed, "
-        "loaded into the warehouse and every expectation of the contract, GX warm as in a task.",
+        "landed: publication, slot, snapshot, Parquet, fsync, manifest and the hand-over to the stream.",
+        "judged: landed, loaded into the warehouse and every expectation of the contract, GX warm as in a task.",
     ]
     record(SECTION, results, notes)
     for result in results:

@@ -78,7 +78,8 @@ def change(bench: Lab, wanted: int) -> int:
 def _transaction(connection: psycopg.Connection, chance: random.Random, order: int) -> int:
     """One order with ten lines, eight lines corrected, two deleted."""
     inserted = connection.execute(
-        """INSERT INTO public.line SELECT %s, p, p, p, p, p, 0, 0, 10, 10, 0.05, 'DKK', 9.5 * p, '2026-01-31', now(), now()
+        """INSERT INTO public.line
+        SELECT %s, p, p, p, p, p, 0, 0, 10, 10, 0.05, 'DKK', 9.5 * p, '2026-01-31', now(), now()
         FROM generate_series(1, 10) AS p""",
         (order,),
     ).rowcount
