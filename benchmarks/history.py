@@ -46,7 +46,8 @@ FROM range(1, {CLIENTS} + 1) AS r(n)"""
 _ITEM = f"""
 SELECT n AS item_no, 'I-' || n AS code, 'Item ' || n AS title, 'goods' AS item_group, 'pcs' AS unit,
     5::DECIMAL(12,4) AS cost, true AS is_stocked, NULL::DECIMAL(12,3) AS reorder_at,
-    NULL::DECIMAL(12,3) AS safety_stock, NULL::SMALLINT AS lead_days, 'A' AS state, {START} AS created_at, {START} AS changed_at
+    NULL::DECIMAL(12,3) AS safety_stock, NULL::SMALLINT AS lead_days, 'A' AS state,
+    {START} AS created_at, {START} AS changed_at
 FROM range(1, {ITEMS} + 1) AS r(n)"""
 
 
