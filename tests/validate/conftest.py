@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from backoffice.contracts import Column, Contracts, Table
 from backoffice.landing import LocalBatchStore, Manifest, envelope_schema
@@ -159,4 +160,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     with open_warehouse(settings) as connection:
         made = World(settings, connection)
         write_suites(made.contracts, settings.expectations_dir)
+        settings.sources_dir.mkdir()
+        (settings.sources_dir / "shop.yaml").write_text(yaml.safe_dump(SHOP), encoding="utf-8")
         yield made

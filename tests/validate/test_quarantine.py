@@ -7,11 +7,8 @@ from decimal import Decimal
 
 import pytest
 from tests.validate.conftest import World
-from typer.testing import CliRunner
 
-from backoffice.cli import quarantine as cli
-from backoffice.errors import ValidationError
-from backoffice.validate.quarantine import list_quarantined, show
+from backoffice.validate.quarantine import list_quarantined, verdicts_of
 
 
 @pytest.fixture
@@ -43,28 +40,13 @@ def test_filters_and_limit(filled: World) -> None:
     assert len(list_quarantined(filled.store, limit=2)) == 2
 
 
-def test_show_gives_the_source_row_with_exact_numbers(filled: World) -> None:
-    (verdict,) = show(filled.store, "shop-0000000001", 1)
+def test_verdicts_of_a_row_hold_the_source_row_with_exact_numbers(filled: World) -> None:
+    (verdict,) = verdicts_of(filled.store, "shop-0000000001", 1)
     assert verdict.row["qty"] == "-1.5000"
     assert verdict.row["state"] == "o"
-    assert len(show(filled.store, "shop-0000000003", 1)) == 2
-    with pytest.raises(ValidationError, match="quarantine list"):
-        show(filled.store, "shop-0000000001", 3)
+    assert len(verdicts_of(filled.store, "shop-0000000003", 1)) == 2
+    assert verdicts_of(filled.store, "shop-0000000001", 3) == []
 
 
 def test_nothing_judged_yet(world: World) -> None:
     assert list_quarantined(world.store) == []
-
-
-def test_commands_print_what_was_found(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "get_settings", lambda: filled.settings)
-    monkeypatch.setenv("COLUMNS", "200")
-    run = CliRunner()
-    listed = run.invoke(cli.app, ["list", "--rule", "minimum"])
-    assert listed.exit_code == 0, listed.output
-    assert "shop-0000000001" in listed.output
-    assert "-1.5000" in listed.output
-    shown = run.invoke(cli.app, ["show", "shop-0000000001", "1"])
-    assert "error line.ordered_qty.minimum: ordered_qty is -1.5000" in shown.output
-    assert "_event_at" in shown.output
-    assert "No quarantined rows." in run.invoke(cli.app, ["list", "--source", "other"]).output

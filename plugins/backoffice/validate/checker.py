@@ -109,13 +109,19 @@ def open_checker(connection: duckdb.DuckDBPyConnection, database: str) -> Iterat
         connection: any connection of the DuckDB instance; GX gets cursors of it, so it sees what is committed.
         database: name of the attached database whose views are judged.
     """
-    gx = great_expectations()
-    context = gx.get_context(mode="ephemeral", project_config=_project_config())
+    with open_context(connection, database) as (_, datasource):
+        yield Checker(great_expectations(), datasource)
+
+
+@contextmanager
+def open_context(connection: duckdb.DuckDBPyConnection, database: str) -> Iterator[tuple[Any, Any]]:
+    """A fresh ephemeral GX context and its datasource, see :func:`open_checker`."""
+    context = great_expectations().get_context(mode="ephemeral", project_config=_project_config())
     datasource = context.data_sources.add_sql(
         database, connection_string="duckdb://", kwargs={"creator": _cursors(connection, database)}
     )
     try:
-        yield Checker(gx, datasource)
+        yield context, datasource
     finally:
         datasource.get_execution_engine().close()
         datasource.get_execution_engine().engine.dispose()

@@ -54,6 +54,11 @@ def find_row(store: BatchStore, sources: dict[str, SourceConfig], batch_id: str,
     raise _unknown(f"batch {batch_id} has no row {row_no}")
 
 
+def is_batch_id(text: str) -> bool:
+    """Whether the text looks like a batch's id, such as ``shop-0000000012``."""
+    return _BATCH_ID.match(text) is not None
+
+
 def split_batch_id(batch_id: str) -> tuple[str, int]:
     """Name of the (pseudo-)source and sequence number.
 

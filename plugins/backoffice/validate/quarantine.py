@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 
-from backoffice.errors import ValidationError
 from backoffice.landing import BatchStore, Manifest
 from backoffice.sources import SourceConfig
 from backoffice.validate.verdicts import SOURCE, VERDICT
@@ -51,43 +50,49 @@ class Verdict:
 
 
 def list_quarantined(
-    store: BatchStore, *, source: str | None = None, rule: str | None = None, limit: int = 100
+    store: BatchStore,
+    *,
+    source: str | None = None,
+    rule: str | None = None,
+    gate: str | None = None,
+    since: datetime | None = None,
+    limit: int = 100,
 ) -> list[Verdict]:
-    """Verdicts that keep a row out, newest first: one for each rule a row breaks.
+    """Verdicts that ever kept a row out, newest first: one for each rule a row breaks.
+
+    Reads the whole history when little of it fits; what is out now is in :mod:`backoffice.validate.outstanding`.
 
     Args:
         store: where verdicts landed.
         source: only of this source.
         rule: only of rules whose name contains this.
+        gate: only of this gate.
+        since: only given then or later.
         limit: at most so many.
     """
-    conditions = {"severity = 'error'": None, "source = ?": source, "contains(rule, ?)": rule}
+    conditions = {
+        "severity = 'error'": None,
+        "source = ?": source,
+        "contains(rule, ?)": rule,
+        "gate = ?": gate,
+        "judged_at >= ?": since,
+    }
     wanted = {text: value for text, value in conditions.items() if value is not None or "?" not in text}
     found: list[Verdict] = []
     for group in _newest_first(store):
-        values = [value for value in wanted.values() if value is not None]
+        values: list[object] = [value for value in wanted.values() if value is not None]
         found += _select(store, group, " AND ".join(wanted), values, limit - len(found))
         if len(found) >= limit:
             break
     return found
 
 
-def show(store: BatchStore, batch_id: str, row_no: int) -> list[Verdict]:
-    """Every verdict on one row.
-
-    Raises:
-        ValidationError: there is none.
-    """
-    found: list[Verdict] = []
+def verdicts_of(store: BatchStore, batch_id: str, row_no: int) -> list[Verdict]:
+    """Every verdict on one row, from the newest batches that have one; none when it was never blamed."""
     for group in _newest_first(store):
-        found += _select(store, group, "batch_id = ? AND row_no = ?", [batch_id, row_no], None)
-        if found:
+        if found := _select(store, group, "batch_id = ? AND row_no = ?", [batch_id, row_no], None):
             return found
-    raise ValidationError(
-        f"no verdict on row {row_no} of batch {batch_id}",
-        where=f"landing/{SOURCE}",
-        next_step="take batch and row from `backoffice quarantine list`",
-    )
+    return []
 
 
 def _newest_first(store: BatchStore) -> Iterator[list[Manifest]]:

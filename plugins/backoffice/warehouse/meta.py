@@ -126,8 +126,8 @@ CREATE TABLE IF NOT EXISTS meta.quarantined (
     generation BIGINT NOT NULL
 );
 
--- rows a person corrected, landed in _fixes_<source>: (batch_id, row_no) stands in the place of (root_batch_id, row_no).
--- Of several fixes of a place the one with the greatest batch_seq counts: the row itself and the others are replaced
+-- rows a person corrected, landed in _fixes_<source>: (batch_id, row_no) stands in the place of (root_batch_id,
+-- row_no). Of several fixes of a place the one with the greatest batch_seq counts, all others are replaced
 CREATE TABLE IF NOT EXISTS meta.fix (
     source VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
