@@ -75,7 +75,7 @@ def show_row(settings: Settings, batch_id: str, row_no: int) -> None:
             show_causes(rest)
     _show_decisions(settings, found, batch_id, row_no)
     for line in next_steps(found):
-        out.print(line, markup=False)
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def show_document(settings: Settings, document: str, key: str) -> None:
@@ -93,7 +93,7 @@ def show_document(settings: Settings, document: str, key: str) -> None:
     show_causes(found)
     _show_decisions(settings, found)
     for line in next_steps(found):
-        out.print(line, markup=False)
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def next_steps(found: list[OutRow]) -> list[str]:

@@ -12,6 +12,7 @@ from backoffice.errors import BackofficeError
 from backoffice.publish import SourceStatus, Status, current_file
 from backoffice.publish import write_status as write
 from backoffice.settings import Settings
+from backoffice.validate.outstanding import write_outstanding
 from backoffice.warehouse import meta
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ ORDER BY s.source
 
 
 def write_status(settings: Settings, connection: duckdb.DuckDBPyConnection, *, withheld: str = "") -> None:
-    """Rewrite the status.
+    """Rewrite the status, and what is out of the marts for those who look after it.
 
     Args:
         settings: where the channels are.
@@ -44,7 +45,10 @@ def write_status(settings: Settings, connection: duckdb.DuckDBPyConnection, *, w
     Raises:
         BackofficeError: a channel could not be written; the others were.
     """
-    write(settings, _status(settings, connection, withheld))
+    try:
+        write(settings, _status(settings, connection, withheld))
+    finally:
+        write_outstanding(settings, connection)
 
 
 def say_withheld(settings: Settings, connection: duckdb.DuckDBPyConnection, error: BackofficeError) -> None:

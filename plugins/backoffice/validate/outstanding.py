@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from backoffice.errors import ValidationError
 from backoffice.landing import BatchStore, Manifest
 from backoffice.settings import Settings
 from backoffice.validate.verdicts import DECISION, SOURCE, VERDICT
@@ -66,11 +67,26 @@ def write_outstanding(settings: Settings, connection: duckdb.DuckDBPyConnection)
     Args:
         settings: where the file is.
         connection: the warehouse, whose lease the caller holds.
+
+    Raises:
+        ValidationError: the file could not be written.
     """
     path = outstanding_path(settings)
-    stamp = _stamp(connection)
-    if _written_stamp(path) == stamp:
-        return False
+    try:
+        stamp = _stamp(connection)
+        if _written_stamp(path) == stamp:
+            return False
+        _write(connection, path, stamp)
+    except (OSError, duckdb.Error) as error:
+        raise ValidationError(
+            f"what is out could not be written: {error}",
+            where=str(path),
+            next_step="`backoffice quarantine list` shows an older state until a cycle can write it",
+        ) from error
+    return True
+
+
+def _write(connection: duckdb.DuckDBPyConnection, path: Path, stamp: str) -> None:
     building = path.with_name(f".{path.name}.building")
     path.parent.mkdir(parents=True, exist_ok=True)
     building.unlink(missing_ok=True)
@@ -80,7 +96,6 @@ def write_outstanding(settings: Settings, connection: duckdb.DuckDBPyConnection)
     finally:
         connection.execute("DETACH outstanding")
     os.replace(building, path)
-    return True
 
 
 def outstanding_path(settings: Settings) -> Path:
