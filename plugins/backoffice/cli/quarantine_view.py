@@ -105,10 +105,7 @@ def next_steps(found: list[OutRow]) -> list[str]:
         elif row.rule == HOLD:
             steps.append(f"end the hold: backoffice quarantine unhold {row.document_name} --reason …")
         elif row.rule != WITH_DOCUMENT:
-            column = row.column or "COLUMN"
-            steps.append(
-                f"correct it: backoffice quarantine fix {row.batch_id} {row.row_no} --set {column}=… --reason …"
-            )
+            steps.append(f"correct it: backoffice quarantine fix {row.batch_id} {row.row_no} --set COLUMN=… --reason …")
             steps.append(f"accept it as it is: backoffice quarantine release {row.batch_id} {row.row_no} --reason …")
     if steps:
         steps.append("or correct it at the source: the newer version takes its place by itself")
