@@ -4,13 +4,14 @@ In: Parquet files and an offset, through :class:`BatchStore.begin`. Out: :class:
 through :meth:`BatchStore.batches`. A batch without a manifest does not exist.
 """
 
-from backoffice.landing.envelope import ENVELOPE, envelope_schema
+from backoffice.landing.envelope import ENVELOPE, EXTRA, envelope_schema
 from backoffice.landing.local import LocalBatchStore
 from backoffice.landing.manifest import LandedTable, Manifest, fixes_of
 from backoffice.landing.store import BatchStore, OpenBatch
 
 __all__ = [
     "ENVELOPE",
+    "EXTRA",
     "BatchStore",
     "LandedTable",
     "LocalBatchStore",

@@ -17,6 +17,9 @@ ENVELOPE: dict[str, tuple[str, pa.DataType, str]] = {
 }
 """Name → (DuckDB type, Arrow type, meaning). Delete rows hold their key columns only."""
 
+EXTRA = "_extra"
+"""Columns a file has and its read does not declare, as a JSON object of texts; in batches that have some."""
+
 
 def envelope_schema() -> list[tuple[str, pa.DataType]]:
     """The envelope as Arrow fields, in order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from backoffice.errors import WarehouseError
-from backoffice.landing import ENVELOPE, Manifest
+from backoffice.landing import ENVELOPE, EXTRA, Manifest
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import raw_name
 
@@ -19,7 +19,11 @@ INCOMING = "incoming"
 def raw_columns(config: SourceConfig, read: str) -> dict[str, str]:
     """The source's own columns and their types in the raw table: a file's columns stay text."""
     columns = config.reads[read].columns
-    return dict.fromkeys(columns, "VARCHAR") if config.connection.kind == "files" else dict(columns)
+    return dict.fromkeys([*columns, EXTRA], "VARCHAR") if _is_file(config) else dict(columns)
+
+
+def _is_file(config: SourceConfig) -> bool:
+    return config.connection.kind == "files"
 
 
 def create_raw_table(connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str) -> None:
@@ -81,6 +85,9 @@ def stage_incoming(
     """
     columns = raw_columns(config, read)
     present = {str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    if _is_file(config):
+        source = _with_declared_since(config, read, present, source)
+        present |= columns.keys()
     if missing := [name for name in (*columns, *ENVELOPE) if name not in present]:
         raise WarehouseError(
             f"landed files of {config.source}.{read} have no column {', '.join(missing)}",
@@ -102,6 +109,29 @@ def stage_incoming(
             cast(right(_batch_id, 10) AS BIGINT) AS _batch_seq, false AS _derived, {generation}::BIGINT AS _generation
         FROM {source}"""
     )
+
+
+def _with_declared_since(config: SourceConfig, read: str, present: set[str], source: str) -> str:
+    """A relation with every declared column: one that was declared after files landed takes its text from what those
+    files had beside the declared ones, if they had it.
+    """
+    columns = raw_columns(config, read)
+    absent = "".join(f', CAST(NULL AS VARCHAR) AS "{name}"' for name in columns if name not in present)
+    filled = f"(SELECT *{absent} FROM {source})"
+    if EXTRA not in present:
+        return filled
+    aliases = config.reads[read].aliases
+    texts = ", ".join(
+        f'coalesce("{name}", {", ".join(f"beside[{_literal(header)}]" for header in (name, *aliases.get(name, ())))}) '
+        f'AS "{name}"'
+        for name in config.reads[read].columns
+    )
+    beside = f"SELECT *, CAST(CAST({EXTRA} AS JSON) AS MAP(VARCHAR, VARCHAR)) AS beside FROM {filled}"
+    return f"(SELECT * EXCLUDE (beside) REPLACE ({texts}) FROM ({beside}))"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _fill_unchanged(connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str, target: str) -> None:
