@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     batch_rows: int = Field(50_000, description="A batch is closed at the first whole transaction past this.")
     file_stable_seconds: float = Field(2.0, description="A file is read once size and time have stood still this long.")
     file_poll_seconds: float = Field(1.0, description="How often a watched folder is looked at.")
+    file_unpacked_mb: int = Field(4096, description="A packed file that holds more megabytes is set aside.")
     collector_memory: str = Field("1GB", description="Memory limit of a collector's DuckDB; the rest spills to disk.")
 
     marts_file_seconds: float = Field(60.0, description="Cadence of the published DuckDB file.")

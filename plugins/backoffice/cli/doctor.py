@@ -14,7 +14,8 @@ from backoffice.airflow.health import component_health
 from backoffice.airflow.sources import check_sources, readable_sources
 from backoffice.cli.console import show_table
 from backoffice.cli.start import check_ports
-from backoffice.errors import BackofficeError, ServerError, SettingsError
+from backoffice.collect.files import files_held
+from backoffice.errors import BackofficeError, CollectError, ServerError, SettingsError
 from backoffice.ops.psql import psql_program
 from backoffice.ops.state import running_supervisor
 from backoffice.ops.supervisor import leftovers
@@ -91,6 +92,17 @@ def _sources(settings: Settings) -> str:
     return ", ".join(readable_sources(settings)) or "none yet"
 
 
+def _files(settings: Settings) -> str:
+    held = [f"{source}: {name}" for source in readable_sources(settings) for name in files_held(settings, source)]
+    if held:
+        raise CollectError(
+            f"{len(held)} files are set aside or held back: {', '.join(held[:5])}",
+            rule="docs/sources.md, When a file changes",
+            next_step="`backoffice status` says why of each",
+        )
+    return "none set aside or held back"
+
+
 def _psql(settings: Settings) -> str:
     return str(psql_program(settings))
 
@@ -125,5 +137,6 @@ CHECKS = (
     Check("processes", _processes),
     Check("ports", _ports),
     Check("sources", _sources),
+    Check("files", _files),
     Check("psql", _psql),
 )

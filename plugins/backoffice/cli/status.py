@@ -12,6 +12,7 @@ from backoffice.airflow.health import component_health
 from backoffice.airflow.sources import readable_sources
 from backoffice.cli.console import out, show_table
 from backoffice.cli.published import read_status
+from backoffice.collect.files import findings_of
 from backoffice.collect.slot import SlotHealth, read_slot
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.ops.state import SupervisorState, running_supervisor
@@ -25,6 +26,7 @@ def print_status(settings: Settings) -> None:
     _print_processes(settings, state)
     _print_sources(settings)
     _print_slots(settings)
+    _print_files(settings)
     _print_publication(settings)
 
 
@@ -70,6 +72,13 @@ def _slot(health: SlotHealth) -> tuple[str, ...]:
         kept += f", {filesize.decimal(max(health.safe_bytes, 0))} left"
     seen = f"{_ago(health.observed_at.timestamp())} ago"
     return health.source, health.slot, state, kept, behind, seen, health.problem or health.risk
+
+
+def _print_files(settings: Settings) -> None:
+    """Files set aside, and columns that changed in the newest file of a read."""
+    rows = [(source, *found) for source in readable_sources(settings) for found in findings_of(settings, source)]
+    if rows:
+        show_table(("source", "file", "found"), rows, title="files")
 
 
 def _print_publication(settings: Settings) -> None:

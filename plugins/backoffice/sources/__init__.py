@@ -3,11 +3,11 @@
 In: ``sources/*.yaml``. Out: :class:`SourceConfig` objects through :func:`load_sources`.
 """
 
+from backoffice.sources.dialect import DriftKind, DriftPolicy, FileDialect, Footer
 from backoffice.sources.load import load_source, load_sources, read_sources
 from backoffice.sources.model import (
     CanonicalMapping,
     CodeMap,
-    FileDialect,
     FilesConnection,
     PostgresConnection,
     ReadTable,
@@ -17,8 +17,11 @@ from backoffice.sources.model import (
 __all__ = [
     "CanonicalMapping",
     "CodeMap",
+    "DriftKind",
+    "DriftPolicy",
     "FileDialect",
     "FilesConnection",
+    "Footer",
     "PostgresConnection",
     "ReadTable",
     "SourceConfig",

@@ -14,6 +14,7 @@ from backoffice.contracts import Contracts, Table
 from backoffice.errors import MappingError
 from backoffice.sources.load import read_sources
 from backoffice.sources.model import CanonicalMapping, CodeMap, ReadTable, SourceConfig
+from backoffice.sources.typed import typed_sql
 
 PASSED_THROUGH = ("_batch_id", "_row_no", "_op", "_event_id", "_event_at", "_ingested_at", "_source_file", "_defect")
 _LOCAL = re.compile(r"\blocal\(")
@@ -149,7 +150,7 @@ def current_rows(config: SourceConfig, read_name: str, relation: str, kept: str)
     """
     read = config.reads[read_name]
     if config.connection.kind == "files":
-        columns = ", ".join(f'try_cast(r."{name}" as {kind}) as "{name}"' for name, kind in read.columns.items())
+        columns = ", ".join(f'{_typed(read, name, "r.")} as "{name}"' for name in read.columns)
     else:
         columns = ", ".join(f'r."{name}"' for name in read.columns)
     keys = ", ".join(f'r."{name}"' for name in read.primary_key)
@@ -167,15 +168,19 @@ def _typed_columns(mapped: MappedTable) -> str:
     columns = mapped.read.columns
     if mapped.config.connection.kind != "files":
         return ",\n                ".join([f'"{name}"' for name in columns] + ["cast(null as varchar) as _unreadable"])
-    casts = [f'try_cast("{name}" as {kind}) as "{name}"' for name, kind in columns.items()]
+    casts = [f'{_typed(mapped.read, name)} as "{name}"' for name in columns]
     checks = [
-        f'when "{name}" is not null and try_cast("{name}" as {kind}) is null then '
+        f'when "{name}" is not null and {_typed(mapped.read, name)} is null then '
         + _error_json(name, f'"{name}"', kind)
         for name, kind in columns.items()
         if kind.upper() != "VARCHAR"
     ]
     unreadable = f"case {' '.join(checks)} end" if checks else "cast(null as varchar)"
     return ",\n                ".join([*casts, f"{unreadable} as _unreadable"])
+
+
+def _typed(read: ReadTable, name: str, prefix: str = "") -> str:
+    return typed_sql(f'{prefix}"{name}"', read.columns[name], read.dialect)
 
 
 def _cast(mapped: MappedTable, name: str) -> str:

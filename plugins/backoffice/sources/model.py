@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from backoffice.sources.dialect import DriftPolicy, FileDialect
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 
 
@@ -30,17 +32,6 @@ class FilesConnection(_Strict):
     folder: str = Field(description="Watched folder; relative to the platform's home.")
 
 
-class FileDialect(_Strict):
-    """Layout of a delimited file. Nothing of it is ever guessed."""
-
-    delimiter: str = ","
-    quote: str = '"'
-    escape: str = '"'
-    encoding: str = "utf-8"
-    header: bool = True
-    null: str = ""
-
-
 class ReadTable(_Strict):
     """One table or file set that is read, with the columns we rely on."""
 
@@ -52,6 +43,19 @@ class ReadTable(_Strict):
     primary_key: tuple[str, ...] = Field(description="The source's own key.")
     full: bool = Field(False, description="files: each file is the whole table, absent keys were deleted.")
     dialect: FileDialect = FileDialect()
+    aliases: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="files: column → other names it has in headers."
+    )
+    drift: DriftPolicy = Field(DriftPolicy(), description="files: wins over the source's, kind by kind.")
+
+    @model_validator(mode="after")
+    def _aliases_are_clear(self) -> ReadTable:
+        if unknown := sorted(set(self.aliases) - set(self.columns)):
+            raise ValueError(f"aliases {', '.join(unknown)} are not columns that are read")
+        names = [*self.columns, *(name for names in self.aliases.values() for name in names)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"aliases: {', '.join(twice)} would name two columns")
+        return self
 
     @model_validator(mode="after")
     def _key_is_read(self) -> ReadTable:
@@ -115,6 +119,7 @@ class SourceConfig(_Strict):
     connection: Annotated[PostgresConnection | FilesConnection, Field(discriminator="kind")]
     defaults: Defaults = Defaults()
     freshness_minutes: int = Field(15, gt=0, description="Older than this the source is reported late.")
+    drift: DriftPolicy = Field(DriftPolicy(), description="files: what to do when a file's columns change.")
     reads: dict[Name, ReadTable]
     tables: dict[str, CanonicalMapping] = Field(description="<contract>/<table> → mapping")
 
@@ -130,6 +135,10 @@ class SourceConfig(_Strict):
             if not getattr(read, field):
                 raise ValueError(f"reads.{name}: a {self.connection.kind} source needs `{field}`")
         return self
+
+    def drift_of(self, read: str) -> DriftPolicy:
+        """The policy of one read."""
+        return self.reads[read].drift.over(self.drift)
 
     @property
     def dag_id(self) -> str:

@@ -6,5 +6,6 @@ deleted.
 """
 
 from backoffice.collect.files.collector import FileCollector, FileCounts
+from backoffice.collect.files.findings import files_held, findings_of
 
-__all__ = ["FileCollector", "FileCounts"]
+__all__ = ["FileCollector", "FileCounts", "files_held", "findings_of"]

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from backoffice.collect.files.aside import AsideList
+from backoffice.collect.files.findings import Findings
 from backoffice.collect.files.history import FileHistory
 from backoffice.collect.files.layout import check_layouts, watched_folder
 from backoffice.collect.files.reader import FileRows, write_parquet
@@ -76,6 +78,7 @@ class FileCollector:
         self._history = FileHistory(config, store)
         self._heartbeat = Heartbeat(settings, config.source)
         self._aside = AsideList(settings.collect_dir / f"{config.source}.errors.jsonl")
+        self._findings = Findings(settings, config.source, self._history.drift)
 
     def run(self, seconds: float | None, on_landed: Callable[[Manifest], None]) -> None:
         """Look at the folder every ``settings.file_poll_seconds``.
@@ -125,6 +128,7 @@ class FileCollector:
             self._work.mkdir(parents=True)
             self._history.refresh()
             self._aside.refresh()
+            self._findings.refresh()
             try:
                 yield
             finally:
@@ -137,6 +141,7 @@ class FileCollector:
             manifest = self._consider(candidate)
             if manifest:
                 yield manifest
+        self._findings.save(self._watch.present)
 
     def _consider(self, candidate: Candidate) -> Manifest | None:
         try:
@@ -147,15 +152,20 @@ class FileCollector:
         if snapshot is None:
             self._watch.restart(candidate)
             return None
+        if self._history.is_only_touched(candidate, snapshot.sha256):
+            return None
         try:
-            return self._land_if_new(candidate, snapshot)
+            manifest = self._land_if_new(candidate, snapshot)
         except FileSetAsideError as error:
-            self._history.settle(candidate)
+            self._history.settle(candidate, snapshot.sha256)
             self._set_aside(candidate, snapshot.sha256, error)
             return None
+        self._findings.settled(candidate)
+        return manifest
 
     def _set_aside(self, candidate: Candidate, sha256: str, error: FileSetAsideError) -> None:
         self.counts.set_aside += self._aside.record(candidate, sha256, error)
+        self._findings.set_aside(candidate, error)
 
     def _land_if_new(self, candidate: Candidate, snapshot: Snapshot) -> Manifest | None:
         first = self._history.first_landed_as(candidate, snapshot.sha256)
@@ -186,10 +196,10 @@ class FileCollector:
         return batch.commit(
             kind="file",
             offset=self._history.offset(candidate, snapshot.sha256),
-            full_tables=frozenset({candidate.read} if read.full else ()),
+            full_tables=frozenset({candidate.read} if read.full and rows.is_image else ()),
             event_at_min=event_at,
             event_at_max=event_at,
-            notes={"defects": rows.defects, "one_line_end": rows.one_line_end},
+            notes=_notes(candidate, rows, incomplete=read.full and not rows.is_image),
         )
 
     def _write(self, batch: OpenBatch, candidate: Candidate, snapshot: Snapshot, event_at: datetime) -> FileRows:
@@ -197,7 +207,31 @@ class FileCollector:
         target = batch.path(candidate.read)
         read = self._config.reads[candidate.read]
         try:
-            return write_parquet(snapshot.path, target, read, stamp, work=self._work, settings=self._settings)
+            return write_parquet(
+                snapshot.path,
+                target,
+                read,
+                stamp,
+                work=self._work,
+                settings=self._settings,
+                policy=self._config.drift_of(candidate.read),
+            )
         except BaseException:
             batch.abort()
             raise
+
+
+def _notes(candidate: Candidate, rows: FileRows, *, incomplete: bool) -> dict[str, Any]:
+    """What a person may want to know of the file; ``deletes_nothing`` says that a whole table has holes."""
+    notes: dict[str, Any] = {"defects": rows.defects, "one_line_end": rows.one_line_end}
+    if incomplete:
+        notes["deletes_nothing"] = True
+    if rows.drifts:
+        notes["drift"] = {
+            "file": candidate.name,
+            "read": candidate.read,
+            "line": rows.header.line,
+            "header": list(rows.header.names),
+            "columns": [drift.as_note() for drift in rows.drifts],
+        }
+    return notes

@@ -10,11 +10,21 @@ find the copy unknown, compare it with B and land it, taking the table back to A
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from backoffice.collect.files.watch import Candidate, Signature
 from backoffice.landing import BatchStore, Manifest
 from backoffice.sources import SourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A file as it was when it was dealt with."""
+
+    signature: Signature
+    changed_ns: int
+    sha256: str
 
 
 class FileHistory:
@@ -24,10 +34,12 @@ class FileHistory:
         self._config = config
         self._store = store
         self._seq = 0
-        self._settled: dict[str, Signature] = {}
+        self._settled: dict[str, _Settled] = {}
         self._landed: dict[tuple[str, str], str] = {}
         self._last: dict[str, tuple[str, int]] = {}
         self._passed_over: list[dict[str, Any]] = []
+        self.drift: dict[str, dict[str, Any]] = {}
+        """Read → how the columns of its newest file differ, with the batch; only of those that do."""
 
     def refresh(self) -> None:
         """Take in the manifests that appeared since the last call."""
@@ -40,20 +52,32 @@ class FileHistory:
         if manifest.kind != "file":
             return
         for entry in manifest.offset["passed_over"]:
-            self._settled[entry["file"]] = _signature(entry)
+            self._settled[entry["file"]] = _settled(entry)
         entry = manifest.offset
-        self._settled[entry["file"]] = _signature(entry)
+        self._settled[entry["file"]] = _settled(entry)
         self._landed.setdefault((entry["read"], entry["sha256"]), entry["file"])
         self._last[entry["read"]] = (entry["sha256"], entry["mtime_ns"])
         self._passed_over.clear()
+        self.drift.pop(entry["read"], None)
+        if found := manifest.notes.get("drift"):
+            self.drift[entry["read"]] = {"batch": manifest.batch_id, **found}
 
     def is_settled(self, candidate: Candidate) -> bool:
-        """The file under this name, size and time has been dealt with."""
-        return self._settled.get(candidate.name) == candidate.signature
+        """The file under this name, size and time has been dealt with, and nothing has touched it since."""
+        known = self._settled.get(candidate.name)
+        return known is not None and known.signature == candidate.signature and known.changed_ns == candidate.changed_ns
 
-    def settle(self, candidate: Candidate) -> None:
+    def is_only_touched(self, candidate: Candidate, sha256: str) -> bool:
+        """A settled file whose mode or links changed; its content did not. It is settled again."""
+        known = self._settled.get(candidate.name)
+        if known is None or known.signature != candidate.signature or known.sha256 != sha256:
+            return False
+        self.settle(candidate, sha256)
+        return True
+
+    def settle(self, candidate: Candidate, sha256: str) -> None:
         """Deal with the file no more in this process; a restart looks at it again."""
-        self._settled[candidate.name] = candidate.signature
+        self._settled[candidate.name] = _Settled(candidate.signature, candidate.changed_ns, sha256)
 
     def first_landed_as(self, candidate: Candidate, sha256: str) -> str | None:
         """Name of the landed file of which this content is a duplicate, or None."""
@@ -70,7 +94,7 @@ class FileHistory:
     def pass_over(self, candidate: Candidate, sha256: str) -> None:
         """Remember a duplicate; the next manifest will hold it."""
         self._passed_over.append(_entry(candidate, sha256))
-        self.settle(candidate)
+        self.settle(candidate, sha256)
 
     def offset(self, candidate: Candidate, sha256: str) -> dict[str, Any]:
         """The offset of the batch that lands the file."""
@@ -84,8 +108,10 @@ def _entry(candidate: Candidate, sha256: str) -> dict[str, Any]:
         "sha256": sha256,
         "size": candidate.signature.size,
         "mtime_ns": candidate.signature.mtime_ns,
+        "changed_ns": candidate.changed_ns,
     }
 
 
-def _signature(entry: dict[str, Any]) -> Signature:
-    return Signature(entry["size"], entry["mtime_ns"])
+def _settled(entry: dict[str, Any]) -> _Settled:
+    # manifests of earlier versions do not say when the file was last touched: it is read once more
+    return _Settled(Signature(entry["size"], entry["mtime_ns"]), entry.get("changed_ns", 0), entry["sha256"])

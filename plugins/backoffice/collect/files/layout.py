@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePath
 
 from backoffice.errors import MappingError
-from backoffice.landing import ENVELOPE
+from backoffice.landing import ENVELOPE, EXTRA
 from backoffice.settings import Settings
 from backoffice.sources import FileDialect, FilesConnection, ReadTable, SourceConfig
 
@@ -35,24 +36,47 @@ def check_layouts(config: SourceConfig) -> None:
         where = f"sources/{config.source}.yaml reads.{name}"
         _check_characters(read.dialect, where)
         _check_encoding(read.dialect.encoding, where)
+        _check_footer(read, where)
         _check_columns(read, where)
         _check_pattern(read.pattern, where)
 
 
 def _check_characters(dialect: FileDialect, where: str) -> None:
-    marks = {"delimiter": dialect.delimiter, "quote": dialect.quote, "escape": dialect.escape}
+    marks = {"quote": dialect.quote, "escape": dialect.escape, "decimal": dialect.decimal}
     wrong = [key for key, mark in marks.items() if len(mark) > 1 or mark in ("\n", "\r")]
-    if not dialect.delimiter:
+    wrong += [key for key in ("delimiter", "comment") if set("\r\n") & set(getattr(dialect, key))]
+    if not 1 <= len(dialect.delimiter.encode()) <= 4:
         wrong.append("delimiter")
     if dialect.delimiter in (dialect.quote, dialect.escape):
         wrong.append("quote")
+    if dialect.decimal in ("", dialect.thousands):
+        wrong.append("decimal")
     if wrong:
         raise MappingError(
-            f"{', '.join(wrong)} cannot be used as given",
+            f"{', '.join(dict.fromkeys(wrong))} cannot be used as given",
             where=f"{where}.dialect",
-            rule="delimiter, quote and escape are one character each, the delimiter unlike the others, no line ends; "
-            "an empty quote means that the files use none",
+            rule="a delimiter is one to four bytes, quote, escape and decimal are one character each and unlike it and "
+            "each other, none holds a line end; an empty quote means that the files use none",
             next_step='mend the dialect; a tab is written "\\t"',
+        )
+
+
+def _check_footer(read: ReadTable, where: str) -> None:
+    footer = read.dialect.footer
+    if footer is None:
+        return
+    try:
+        groups = set(re.compile(footer.pattern).groupindex)
+    except re.error as error:
+        raise MappingError(
+            f"footer.pattern is not a regular expression: {error}", where=f"{where}.dialect", next_step="mend it"
+        ) from error
+    if groups - {"rows", "sum"} or ("sum" in groups) != bool(footer.sum_of) or footer.sum_of not in ("", *read.columns):
+        raise MappingError(
+            "footer cannot be checked as given",
+            where=f"{where}.dialect",
+            rule="groups of footer.pattern are rows and sum; sum_of names the column that sum is the total of",
+            next_step="mend footer.pattern or footer.sum_of",
         )
 
 
@@ -69,7 +93,7 @@ def _check_encoding(encoding: str, where: str) -> None:
 
 
 def _check_columns(read: ReadTable, where: str) -> None:
-    taken = sorted(set(read.columns) & set(ENVELOPE))
+    taken = sorted(set(read.columns) & {*ENVELOPE, EXTRA})
     if taken:
         raise MappingError(
             f"columns {', '.join(taken)} have names of the platform's own",

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from backoffice.collect.files.rejects import Defect
 from backoffice.errors import CollectError
-from backoffice.landing import envelope_schema
+from backoffice.landing import ENVELOPE, EXTRA, envelope_schema
 from backoffice.sources import ReadTable
 
 POSITION = "_n"
@@ -36,25 +36,26 @@ class Stamp:
     ingested_at: datetime
 
 
-def landed_schema(read: ReadTable) -> pa.Schema:
-    """Every declared column as text, then the envelope."""
-    return pa.schema([(name, pa.string()) for name in read.columns] + envelope_schema())
+def landed_schema(read: ReadTable, extra: bool = False) -> pa.Schema:
+    """Every declared column as text, ``_extra`` when the file has some, then the envelope."""
+    columns = [*read.columns, *([EXTRA] if extra else [])]
+    return pa.schema([(name, pa.string()) for name in columns] + envelope_schema())
 
 
 def landed_tables(
-    rows: Iterable[pa.RecordBatch], defects: list[Defect], read: ReadTable, stamp: Stamp
+    rows: Iterable[pa.RecordBatch], defects: list[Defect], schema: pa.Schema, stamp: Stamp
 ) -> Iterator[pa.Table]:
-    """The records in file order, in :func:`landed_schema`.
+    """The records in file order.
 
     Args:
-        rows: the read's columns and :data:`POSITION`, in file order.
+        rows: :data:`POSITION`, the source's columns and ``_defect``, in file order.
         defects: in file order.
-        read: the read.
+        schema: :func:`landed_schema`.
         stamp: envelope values.
     """
-    schema = landed_schema(read)
     number = 0
-    for records in _in_file_order(rows, defects, list(read.columns)):
+    own = [name for name in schema.names if name not in ENVELOPE]
+    for records in _in_file_order(rows, defects, own):
         yield _stamped(records, number, stamp).select(schema.names).cast(schema)
         number += records.num_rows
 
@@ -68,7 +69,8 @@ def _in_file_order(rows: Iterable[pa.RecordBatch], defects: list[Defect], column
         yield _merged(pa.Table.from_batches([batch]), defects[placed:upto])
         seen, placed = end, upto
     if placed < len(defects):
-        nothing = pa.schema([(name, pa.string()) for name in columns] + [(POSITION, pa.int64())]).empty_table()
+        texts = [(name, pa.string()) for name in (*columns, "_defect")]
+        nothing = pa.schema([*texts, (POSITION, pa.int64())]).empty_table()
         yield _merged(nothing, defects[placed:])
 
 
@@ -84,7 +86,6 @@ def _check_position(batch: pa.RecordBatch, seen: int) -> None:
 
 def _merged(rows: pa.Table, defects: list[Defect]) -> pa.Table:
     """A block of rows with the defects that stand before or between them."""
-    rows = rows.append_column("_defect", pa.nulls(rows.num_rows, pa.string()))
     if not defects:
         return rows
     rows = rows.append_column("_place", pa.repeat(pa.scalar(_AFTER_DEFECTS, pa.int64()), rows.num_rows))

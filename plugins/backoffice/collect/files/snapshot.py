@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +28,14 @@ def take_snapshot(candidate: Candidate, into: Path) -> Snapshot | None:
 
     Raises:
         FileSetAsideError: the file cannot be read.
+        OSError: the copy cannot be written.
     """
+    if candidate.problem:
+        raise FileSetAsideError(
+            f"the file is not read: {candidate.problem}",
+            rule="a file is a regular one inside the watched folder, with a name that can be written down",
+            next_step="put a plain copy in its place",
+        )
     digest = hashlib.sha256()
     with into.open("wb") as copy:
         for block in _blocks(candidate.path):
@@ -40,8 +49,10 @@ def take_snapshot(candidate: Candidate, into: Path) -> Snapshot | None:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
+        # without O_NONBLOCK a pipe put in the file's place would hold the collector for ever
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            while regular and (block := file.read(_BLOCK)):
                 yield block
     except FileNotFoundError:  # taken away: the size no longer matches
         return
@@ -53,8 +64,13 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 
 def _unchanged(candidate: Candidate) -> bool:
+    """Also a file of the same size and time that was moved into its place is another one."""
     try:
         now = candidate.path.stat()
-    except FileNotFoundError:
+    except OSError:
         return False
-    return (now.st_size, now.st_mtime_ns) == (candidate.signature.size, candidate.signature.mtime_ns)
+    return (now.st_size, now.st_mtime_ns, now.st_ctime_ns) == (
+        candidate.signature.size,
+        candidate.signature.mtime_ns,
+        candidate.changed_ns,
+    )

@@ -6,26 +6,35 @@ that no real text holds (they are reserved for a program's inner use), which :mo
 takes out again:
 
 - ``BLANK`` makes a blank line a record of one column, so that it is rejected and counted like the others;
-- ``BAD`` follows an undecodable byte written as ``\xNN``; the byte after it makes DuckDB reject the record;
+- ``BAD`` follows an undecodable byte written as ``\xNN``, with its place in the file; the byte after it makes DuckDB
+  reject the record. A NUL, which PostgreSQL cannot hold, is treated the same;
 - ``CR`` stands for a carriage return that ends no line, in files with mixed line ends only.
+
+``DELIMITER`` is never in a file: it stands for a delimiter of several characters where a header is split.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from backoffice.collect.files.lines import LeftOut, records_only
+from backoffice.collect.files.unpack import content_blocks
 from backoffice.errors import FileSetAsideError
+from backoffice.sources import FileDialect
 
-BLANK, CR, BAD = "\ufdd0", "\ufdd1", "\ufdd2"
-_MARKS = re.compile(f"[{BLANK}{CR}{BAD}]")
+BLANK, CR, BAD, DELIMITER = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+_MARKS = re.compile(f"[{BLANK}{CR}{BAD}{DELIMITER}]")
 _BLANK_LINE = re.compile(r"(?<=\n)(?=\r?\n)")
-_UNDECODABLE = "\udcff"
+_INVALID = "\udcff"
+_PLACED = re.compile(rf"{BAD}(\d*);[?{_INVALID}\ufffd]?")
+_OURS = re.compile(rf"{BAD}\d+;{_INVALID}")
 _HANDLER = "backoffice.keep_visible"
-_BLOCK = 1 << 20
+_decoding = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +46,42 @@ class PreparedText:
     marked_blank: bool
     marked_cr: bool
     mixed_line_ends: bool
+    left_out: LeftOut
 
 
-def prepare_text(raw: Path, into: Path, encoding: str, *, mark_blank: bool, one_line_end: bool) -> PreparedText:
+def prepare_text(
+    raw: Path, into: Path, dialect: FileDialect, *, mark_blank: bool, one_line_end: bool, unpacked_mb: int
+) -> PreparedText:
     """Write the prepared copy.
 
     Args:
         raw: the file's bytes.
         into: where to write.
-        encoding: name of a Python codec.
+        dialect: the file's layout.
         mark_blank: mark blank lines; not for a file of one column, where a blank line is a record.
         one_line_end: make every line end a line feed, inside quotes too; other carriage returns are kept.
+        unpacked_mb: megabytes a packed file may hold.
 
     Raises:
-        FileSetAsideError: the text cannot be decoded at all, or holds one of the marks.
+        FileSetAsideError: the text cannot be unpacked or decoded at all, is shorter than its footer, or holds a mark.
     """
-    counts = _Counts()
+    counts, left_out = _Counts(), LeftOut()
+    blocks = _lines_whole(_decoded(content_blocks(raw, dialect, unpacked_mb), dialect.encoding))
+    if dialect.line_end == "cr":
+        blocks = (text.replace("\r", "\n") for text in blocks)
     with into.open("w", encoding="utf-8", errors="surrogateescape", newline="") as out:
-        for text in _lines_whole(_decoded(raw, encoding)):
+        for text in records_only(blocks, dialect, left_out):
             out.write(counts.add(_one_line_end(text) if one_line_end else text, mark_blank))
     lines = counts.line_feeds + (counts.last not in ("", "\n"))
     mixed = counts.returns not in (0, counts.return_feeds) or counts.return_feeds not in (0, counts.line_feeds)
-    return PreparedText(into, lines, counts.blanks > 0, one_line_end, mixed)
+    return PreparedText(into, lines, counts.blanks > 0, one_line_end, mixed, left_out)
+
+
+def as_written(text: str) -> tuple[str, int | None, bool]:
+    """A prepared text without its marks, the place of its first undecodable byte, and whether it has any or a NUL."""
+    placed = _PLACED.search(text)
+    shown = _PLACED.sub("", text).replace(BLANK, "").replace(CR, "\r")
+    return shown, int(placed[1]) if placed and placed[1] else None, placed is not None
 
 
 class _Counts:
@@ -98,17 +121,15 @@ def _lines_whole(blocks: Iterator[str]) -> Iterator[str]:
     yield held
 
 
-def _decoded(raw: Path, encoding: str) -> Iterator[str]:
+def _decoded(blocks: Iterator[bytes], encoding: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(encoding)(errors=_HANDLER)
     first = True
-    with raw.open("rb") as file:
-        while True:
-            block = file.read(_BLOCK)
-            text = _decode(decoder, block)
-            yield _marked(text.removeprefix("\ufeff") if first else text)
-            first = first and not text
-            if not block:
-                return
+    _decoding.read = 0
+    for block in blocks:
+        _decoding.read += len(block)
+        text = _decode(decoder, block)
+        yield _marked(text.removeprefix("\ufeff") if first else text)
+        first = first and not text
 
 
 def _decode(decoder: codecs.IncrementalDecoder, block: bytes) -> str:
@@ -122,21 +143,23 @@ def _decode(decoder: codecs.IncrementalDecoder, block: bytes) -> str:
 
 
 def _marked(text: str) -> str:
-    if not text.isascii() and (found := _MARKS.search(text)):
+    """Refuse texts that hold a mark of ours, which the decoder's own are told from by their place; mark NULs."""
+    if not text.isascii() and (found := _MARKS.search(_OURS.sub("", text))):
         raise FileSetAsideError(
             f"the file holds the character U+{ord(found[0]):04X}",
-            rule="Unicode noncharacters U+FDD0 to U+FDD2 are the collector's own marks",
+            rule="Unicode noncharacters U+FDD0 to U+FDD3 are the collector's own marks",
             next_step="have the character taken out where the file is written",
         )
-    return text.replace(_UNDECODABLE, BAD + _UNDECODABLE)
+    return text.replace("\0", f"\\x00{BAD};{_INVALID}") if "\0" in text else text
 
 
 def _keep_visible(error: UnicodeError) -> tuple[str, int]:
-    r"""Codec error handler: the bytes as ``\xNN``, then a lone surrogate that becomes an invalid byte when written."""
+    r"""Codec error handler: the bytes as ``\xNN``, their place, and a surrogate that is written as an invalid byte."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     shown = "".join(f"\\x{byte:02x}" for byte in error.object[error.start : error.end])
-    return shown + _UNDECODABLE, error.end
+    place = _decoding.read - (len(error.object) - error.start)
+    return f"{shown}{BAD}{place};{_INVALID}", error.end
 
 
 codecs.register_error(_HANDLER, _keep_visible)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,12 +24,23 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file of one read. ``name`` is its path inside the watched folder."""
+    """A file of one read.
+
+    Attributes:
+        path: where it is.
+        name: its path inside the watched folder.
+        read: name of the read.
+        signature: what changes when it is written to.
+        changed_ns: when content, mode or name last changed, which nobody can set; Unix time in nanoseconds.
+        problem: why it cannot be read whatever it holds; empty when it can.
+    """
 
     path: Path
     name: str
     read: str
     signature: Signature
+    changed_ns: int = 0
+    problem: str = ""
 
 
 class FolderWatch:
@@ -45,6 +57,8 @@ class FolderWatch:
         self._still: dict[str, tuple[Signature, float]] = {}
         self.waiting: list[Candidate] = []
         """Files of the last look that have not stood still long enough."""
+        self.present: list[Candidate] = []
+        """Files of the last look."""
 
     def look(self) -> list[Candidate]:
         """Files unchanged for the stable time between looks, by modification time, then name.
@@ -59,7 +73,7 @@ class FolderWatch:
                 where=str(self._folder),
                 next_step="mount or create it; no file was lost",
             )
-        found = self._candidates()
+        found = self.present = self._candidates()
         now = self._clock()
         self._still = {candidate.name: self._since(candidate, now) for candidate in found}
         ready = [c for c in found if now - self._still[c.name][1] >= self._stable_seconds]
@@ -91,20 +105,32 @@ class FolderWatch:
         for read_name, read in self._config.reads.items():
             for path in self._folder.glob(read.pattern):
                 name = path.relative_to(self._folder)
-                if _ignored(name):
-                    continue
-                signature = _signature(path)
-                if signature:
-                    yield Candidate(path, name.as_posix(), read_name, signature)
+                if not _ignored(name) and (found := _status(path)) and not stat.S_ISDIR(found.st_mode):
+                    yield self._candidate(path, name, read_name, found)
+
+    def _candidate(self, path: Path, name: Path, read: str, found: os.stat_result) -> Candidate:
+        shown = os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
+        problem = ""
+        if shown != name.as_posix():
+            problem = "its name is not UTF-8"
+        elif not stat.S_ISREG(found.st_mode):
+            problem = "it is no regular file"
+        elif not path.resolve().is_relative_to(self._folder.resolve()):
+            problem = "it is a link that leads out of the watched folder"
+        signature = Signature(found.st_size, found.st_mtime_ns)
+        return Candidate(path, shown, read, signature, found.st_ctime_ns, problem)
 
 
 def _ignored(name: Path) -> bool:
     return any(part.startswith(".") for part in name.parts) or name.name.lower().endswith(_UNFINISHED)
 
 
-def _signature(path: Path) -> Signature | None:
+def _status(path: Path) -> os.stat_result | None:
+    """The file's, or the link's own where it leads nowhere; None when it was taken away since the listing."""
     try:
-        found = path.stat()
-    except FileNotFoundError:  # taken away since the listing
-        return None
-    return Signature(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+        return path.stat()
+    except OSError:
+        try:
+            return path.lstat()
+        except FileNotFoundError:
+            return None
