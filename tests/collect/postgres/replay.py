@@ -20,6 +20,7 @@ class Source:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.url = url
+        self.database = str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
         self.settings = settings
         self.store = LocalBatchStore(settings.landing_dir)
         self.connection = psycopg.connect(url, autocommit=True, options="-c timezone=UTC")
@@ -45,7 +46,7 @@ class Source:
             source="erp",
             source_relation="erp",
             description="a test",
-            connection={"kind": "postgres", "database": self.connection.info.dbname},
+            connection={"kind": "postgres", "database": self.database},
             reads=self.reads,
             tables={},
         )

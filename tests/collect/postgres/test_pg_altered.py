@@ -117,3 +117,98 @@ def test_another_type_of_a_column_nobody_relies_on_closes_the_batch(one):
     one.collector(batch_seconds=60).run(0, landed.append)
     assert [row["free"] for row in one.rows("item", landed)] == [1, "2 pcs"]
     assert kinds(landed) == ["stream", "stream"]
+
+
+def reasons(landed) -> list[str]:
+    return [reason for manifest in landed for reason in manifest.notes.get("reasons", {}).values()]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE item ALTER price TYPE numeric(9,2) USING price * 10",
+        "ALTER TABLE item ALTER name TYPE text USING upper(name)",
+    ],
+)
+def test_rows_that_an_alter_wrote_anew_are_copied_again(one, statement):
+    one.execute(statement)
+    assert reasons(one.catch_up()) == ["an ALTER wrote its rows anew"]
+    assert one.replayed("item") == one.actual("item")
+    assert one.catch_up() == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_copied"),
+    [
+        ("int", "bigint", True),
+        ("bigint", "int", True),
+        ("varchar(9)", "varchar(99)", False),
+        ("varchar(99)", "text", False),
+        ("text", "varchar(9)", True),
+        ("numeric(9,2)", "numeric(12,2)", True),
+        ("numeric(12,4)", "numeric(9,2)", True),
+        ("date", "timestamptz", True),
+        ("real", "double precision", True),
+    ],
+)
+def test_a_type_made_wider_or_narrower(source, before, after, is_copied):
+    value = "'2024-02-29'" if before == "date" else "'1'"
+    source.execute(f"CREATE TABLE item (id int PRIMARY KEY, v {before})", f"INSERT INTO item VALUES (1, {value})")
+    source.read("item", {"id": "INTEGER", "v": ""})
+    source.catch_up()
+    source.execute(f"ALTER TABLE item ALTER v TYPE {after}", f"INSERT INTO item VALUES (2, {value})")
+    assert ("snapshot" in kinds(source.catch_up())) is is_copied
+    assert source.replayed("item") == source.actual("item")
+
+
+def test_what_leaves_the_rows_as_they_are_costs_no_copy(one):
+    one.execute(
+        "ALTER TABLE item ALTER name SET STATISTICS 500, ALTER price SET DEFAULT 0, ALTER name SET NOT NULL",
+        "CREATE INDEX ON item (name)",
+        "GRANT SELECT (name) ON item TO public",
+        "ANALYZE item",
+    )
+    assert one.catch_up() == []
+    one.execute("VACUUM FULL item", "CLUSTER item USING item_pkey")
+    assert one.catch_up() == []
+    one.execute("TRUNCATE item", "INSERT INTO item VALUES (7, 'seventh', 7)")
+    assert kinds(one.catch_up()) == ["stream"]
+    assert one.replayed("item") == one.actual("item")
+
+
+def test_truncate_cascades_to_every_table_it_empties(one):
+    one.execute("CREATE TABLE part (id int PRIMARY KEY, item_id int REFERENCES item)", "INSERT INTO part VALUES (1, 1)")
+    one.read("part", {"id": "INTEGER", "item_id": "INTEGER"})
+    one.execute("CREATE TABLE unread (item_id int REFERENCES item)", "INSERT INTO unread VALUES (1)")
+    one.catch_up()
+    one.execute("TRUNCATE item CASCADE", "INSERT INTO item VALUES (8, 'eighth', 8)")
+    assert kinds(one.catch_up()) == ["stream"]
+    assert one.replayed("part") == one.actual("part") == {} and one.replayed("item") == one.actual("item")
+    one.execute("TRUNCATE item RESTART IDENTITY CASCADE")
+    one.catch_up()
+    assert one.replayed("item") == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("ALTER TABLE item RENAME TO thing", "does not exist"),
+        ("DROP TABLE item", "does not exist"),
+        ("ALTER TABLE item DROP CONSTRAINT item_pkey", "has no key"),
+        ("ALTER TABLE item REPLICA IDENTITY NOTHING", "has no key"),
+        ("ALTER TABLE item DROP price", "has no column price"),
+        ("ALTER PUBLICATION backoffice_erp SET TABLE item WHERE (id > 1)", "filters rows or columns"),
+    ],
+)
+def test_what_happens_to_a_quiet_table_is_seen(one, monkeypatch, statement, said):
+    monkeypatch.setattr("backoffice.collect.postgres.stream._CATALOGUE_SECONDS", 0.1)
+    with pytest.raises(PreflightError, match=said), Running(one.collector()) as running:
+        wait_for(lambda: one.collector().status().active)
+        one.execute(statement)
+        running.join()
+
+
+def test_a_table_without_a_trace_is_copied_again(one):
+    (one.settings.collect_dir / "erp.tables.json").unlink()
+    assert reasons(one.catch_up()) == ["what the table was when it was last copied is not known"]
+    assert one.catch_up() == []

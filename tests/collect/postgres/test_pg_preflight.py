@@ -42,7 +42,7 @@ def test_a_table_without_a_key_names_the_remedy(one):
         ("ALTER TABLE item RENAME name TO title", "has no column name"),
         ("ALTER TABLE item ADD _op text", "a column named _op"),
         ("ALTER TABLE item RENAME TO thing", "does not exist"),
-        ("ALTER TABLE item SET UNLOGGED", "no permanent table"),
+        ("ALTER TABLE item SET UNLOGGED", "an unlogged table"),
         ("ALTER TABLE item DROP CONSTRAINT item_pkey, ADD PRIMARY KEY (name)", "the key of public.item is (name)"),
         ("CREATE TABLE child () INHERITS (item)", "inherit"),
     ],
@@ -58,7 +58,7 @@ def test_identity_by_another_index_than_the_key(one):
         "CREATE UNIQUE INDEX by_name ON item (name)",
         "ALTER TABLE item REPLICA IDENTITY USING INDEX by_name",
     )
-    assert "deletes of item tell (name) only" in refused(one).what
+    assert "deletes of public.item tell (name) only" in refused(one).what
 
 
 def test_a_partition_without_a_key(source):
@@ -144,7 +144,7 @@ def test_a_second_collector_is_refused_and_names_the_first(one):
 
 
 def test_a_source_that_cannot_be_reached_is_an_error_when_it_is_needed_now(one, free_port, monkeypatch):
-    monkeypatch.setattr("backoffice.collect.postgres.sessions._CATCH_UP_SECONDS", 0.0)
+    monkeypatch.setattr("backoffice.collect.postgres.sessions._PATIENCE_SECONDS", 0.0)
     one.url = f"postgresql://nobody:hunter2@127.0.0.1:{free_port()}/nowhere"
     with pytest.raises(CollectError, match="cannot be reached") as caught:
         one.catch_up()

@@ -21,7 +21,10 @@ SELECT c.relkind::text, c.relpersistence::text, c.relhassubclass AND c.relkind =
        CASE c.relkind WHEN 'p' THEN (SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(c.oid) t
             JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf) ELSE greatest(c.reltuples, 0) END::bigint AS rows,
        (SELECT array_agg(a.attname::text) FROM pg_index i JOIN pg_attribute a
-            ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary) AS pk
+            ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary) AS pk,
+       CASE c.relkind WHEN 'p' THEN (SELECT array_agg(l.oid::regclass::text) FROM pg_partition_tree(c.oid) t
+            JOIN pg_class l ON l.oid = t.relid
+            WHERE t.isleaf AND (l.relkind <> 'r' OR l.relpersistence <> 'p')) END AS unlogged
 FROM pg_class c WHERE c.oid = %s"""
 
 _COLUMNS = """
@@ -39,7 +42,7 @@ SELECT l.oid::regclass::text, l.relreplident::text,
             ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
         WHERE i.indrelid = l.oid AND CASE l.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
 FROM pg_class c LEFT JOIN LATERAL pg_partition_tree(c.oid) t ON c.relkind = 'p'
-JOIN pg_class l ON l.oid = coalesce(t.relid, c.oid) AND l.relkind = 'r' WHERE c.oid = %s"""
+JOIN pg_class l ON l.oid = coalesce(t.relid, c.oid) AND l.relkind = 'r' WHERE c.oid = %s ORDER BY l.oid"""
 
 # the name of a log file begins with its timeline
 _IDENTITY = """
@@ -81,7 +84,8 @@ class SourceColumn:
 class SourceTable:
     """A table that is read, as the catalogue has it.
 
-    ``rows`` is the planner's estimate, ``numbers`` see :func:`column_numbers`.
+    ``rows`` is the planner's estimate, ``unlogged`` names partitions whose changes are not logged, ``numbers`` see
+    :func:`column_numbers`.
     """
 
     read: str
@@ -95,6 +99,7 @@ class SourceTable:
     rows_hidden: bool
     rows: int
     primary_key: frozenset[str]
+    unlogged: tuple[str, ...]
     identities: tuple[Identity, ...]
     columns: tuple[SourceColumn, ...]
     numbers: str
@@ -155,7 +160,7 @@ def find_table(
     oid = _one(connection, "SELECT to_regclass(%s)::oid", quoted)[0]
     if oid is None:
         return None
-    kind, persistence, has_children, may_select, rows_hidden, rows, key = _one(connection, _TABLES, oid)
+    kind, persistence, has_children, may_select, rows_hidden, rows, key, unlogged = _one(connection, _TABLES, oid)
     return SourceTable(
         read=name,
         schema=schema,
@@ -168,6 +173,7 @@ def find_table(
         rows_hidden=rows_hidden,
         rows=rows or 0,
         primary_key=frozenset(key or ()),
+        unlogged=tuple(unlogged or ()),
         identities=tuple(
             Identity(leaf, identity, frozenset(columns or ()))
             for leaf, identity, columns in connection.execute(_IDENTITIES, (oid,))

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from backoffice.collect.lock import source_lock
-from backoffice.collect.postgres.connect import connect, conninfo
+from backoffice.collect.postgres.connect import connect, conninfo, info_for
 from backoffice.collect.postgres.publication import flush_log
 from backoffice.collect.postgres.refetch import Refetch
+from backoffice.collect.postgres.refusals import unreachable
 from backoffice.collect.postgres.replication import Replication
 from backoffice.collect.postgres.run import CollectCounts, Run
-from backoffice.collect.postgres.sessions import Session, Supervisor, unreachable
+from backoffice.collect.postgres.sessions import Session, Supervisor
 from backoffice.collect.postgres.shape import Shapes
 from backoffice.collect.postgres.slotwatch import Behind, SlotWatch, slot_health
 from backoffice.collect.postgres.stream import ChangeStream, Outcome
+from backoffice.collect.postgres.trace import look
 from backoffice.collect.postgres.writer import BatchWriter
 from backoffice.collect.slot import SlotHealth
 from backoffice.errors import CollectError, SourceLockedError
@@ -129,7 +131,7 @@ def _stream(session: Session) -> Outcome:
     run, ready = session.run, session.ready
     if run.is_over:
         return Outcome.OVER
-    with contextlib.closing(Replication(run.info)) as link:
+    with contextlib.closing(Replication(info_for(run.info, session.connection.info.server_version))) as link:
         link.start(run.slot, run.publication, ready.offset.position)
         session.worked()
         run.look()
@@ -141,7 +143,18 @@ def _stream(session: Session) -> Outcome:
             offset=ready.offset,
             seq=ready.seq,
             target=flush_log(session.connection) if run.catch_up else None,
+            altered=lambda: _altered(session),
         ).run()
+
+
+def _altered(session: Session) -> bool:
+    """Whether the catalogue has the tables in another way than when the stream began."""
+    run, before = session.run, session.ready.looks
+    oids = {name: copied.oid for name, copied in session.ready.offset.copied.items() if name in before}
+    now = look(session.connection, run.publication, oids, run.config.reads)
+    return {name: seen.signature() for name, seen in now.items()} != {
+        name: seen.signature() for name, seen in before.items()
+    }
 
 
 def _copied(_: Session) -> Outcome:

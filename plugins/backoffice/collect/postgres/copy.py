@@ -14,7 +14,7 @@ from psycopg import sql
 from backoffice.collect.postgres.arrow import Stamp, copied_to_arrow, rows_to_arrow
 from backoffice.collect.postgres.bulk import BulkReader, Snapshot
 from backoffice.collect.postgres.catalog import SourceTable
-from backoffice.collect.postgres.connect import connect
+from backoffice.collect.postgres.connect import connect, info_for
 from backoffice.collect.postgres.copysql import bulk_query, misfit_query, text_query
 from backoffice.collect.postgres.pgoutput import Value
 from backoffice.collect.postgres.progress import CopyProgress
@@ -61,13 +61,16 @@ class TableCopy:
             CopyFailed: the source cannot be read.
             psycopg.OperationalError: it is gone, or a table is locked by an ALTER for too long.
         """
-        with self._locked(tables) as beside, contextlib.closing(BulkReader(self._info)) as bulk:
+        with self._locked(tables) as beside, contextlib.closing(self._bulk(beside)) as bulk:
             snapshot = bulk.snapshot()
             beside.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot.name)))
             with CopyProgress(self._config.source, {str(table): table.rows for table in tables}) as progress:
                 for table in tables:
                     self._copy(table, snapshot, bulk, beside, progress.table(str(table)))
         return snapshot
+
+    def _bulk(self, beside: psycopg.Connection[Any]) -> BulkReader:
+        return BulkReader(info_for(self._info, beside.info.server_version))
 
     @contextlib.contextmanager
     def _locked(self, tables: list[SourceTable]) -> Iterator[psycopg.Connection[Any]]:

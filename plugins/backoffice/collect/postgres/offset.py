@@ -69,13 +69,14 @@ class Handover(BaseModel):
 
 
 class Copied(BaseModel):
-    """A table's last full copy: which table it was and the columns relied on it held."""
+    """A table's last full copy: which table it was, the columns relied on it held, and the number of its batch."""
 
     model_config = ConfigDict(frozen=True)
 
     oid: int = Field(description="The table in pg_class: dropped and created again it is another one.")
     columns: str = Field(description="Fingerprint of the columns relied on and the types they land in.")
     numbers: str = Field(description="Fingerprint of their numbers: a column made anew has another.")
+    batch: int = Field(0, description="Number of the batch.")
 
 
 class Offset(BaseModel):
@@ -109,6 +110,10 @@ class Offset(BaseModel):
                 "copied": {**self.copied, **copied},
             }
         )
+
+    def on(self, timeline: int) -> Offset:
+        """The offset on the timeline that continues its own."""
+        return Offset(**{**self._fields(), "timeline": timeline})
 
     def _fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in type(self).model_fields}

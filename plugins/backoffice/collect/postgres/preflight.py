@@ -12,6 +12,10 @@ from backoffice.errors import PreflightError
 from backoffice.landing import ENVELOPE
 from backoffice.sources import ReadTable, SourceConfig
 
+_OLDEST = 130000  # publish_via_partition_root and pg_current_snapshot()
+_KINDS = {"v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence", "c": "a type"}
+_PERSISTENCES = {"u": "an unlogged table: its changes are not in the log", "t": "a temporary table of one session"}
+
 
 class Problem(NamedTuple):
     """Why collecting is refused, and what the source's administrator or the file's author does about it."""
@@ -26,6 +30,7 @@ def preflight(connection: psycopg.Connection[Any], config: SourceConfig, types: 
     Raises:
         PreflightError: names every problem at once with its remedy.
     """
+    _refuse_old(connection, config)
     problems = list(_server(connection))
     tables = []
     for name, read in config.reads.items():
@@ -39,6 +44,13 @@ def preflight(connection: psycopg.Connection[Any], config: SourceConfig, types: 
     if problems:
         raise _refusal(config, problems)
     return tables
+
+
+def _refuse_old(connection: psycopg.Connection[Any], config: SourceConfig) -> None:
+    version = connection.info.server_version
+    if version < _OLDEST:
+        remedy = f"upgrade it to {_OLDEST // 10000} or later, or land exports of it as files"
+        raise _refusal(config, [Problem(f"its server is PostgreSQL {version // 10000}", remedy)])
 
 
 def _refusal(config: SourceConfig, problems: list[Problem]) -> PreflightError:
@@ -68,8 +80,20 @@ def _server(connection: psycopg.Connection[Any]) -> Iterator[Problem]:
 
 
 def _table(table: SourceTable, read: ReadTable) -> Iterator[Problem]:
-    if table.kind not in "rp" or table.persistence != "p":
-        yield Problem(f"{table} is no permanent table, so its changes are not logged", f"read a table in {table.read}")
+    if table.kind not in "rp":
+        kind = _KINDS.get(table.kind, "no table")
+        yield Problem(
+            f"{table} is {kind}, which has no changes of its own", f"read the tables behind it in {table.read}"
+        )
+    elif table.persistence != "p":
+        yield Problem(
+            f"{table} is {_PERSISTENCES[table.persistence]}", f"ALTER TABLE {table} SET LOGGED, or read another"
+        )
+    for name in table.unlogged:
+        yield Problem(
+            f"changes of partition {name} of {table} are not logged: it is a foreign or unlogged table",
+            f"ALTER TABLE {name} SET LOGGED, or detach it",
+        )
     if not table.may_select:
         yield Problem(f"the role may not read {table}", f"GRANT SELECT ON {table} TO the role")
     if table.rows_hidden:
@@ -77,7 +101,8 @@ def _table(table: SourceTable, read: ReadTable) -> Iterator[Problem]:
     if table.has_children:
         yield Problem(f"other tables inherit from {table}", f"read the children of {table} each, or partition it")
     yield from _columns(table, read)
-    yield from _identity(table, read)
+    if table.kind in "rp":
+        yield from _identity(table, read)
 
 
 def _columns(table: SourceTable, read: ReadTable) -> Iterator[Problem]:
@@ -105,7 +130,8 @@ def _identity(table: SourceTable, read: ReadTable) -> Iterator[Problem]:
             yield Problem(
                 f"{identity.table} has no key: once published, every UPDATE and DELETE of it would fail at the source",
                 f"ALTER TABLE {identity.table} ADD PRIMARY KEY ({', '.join(read.primary_key)})"
-                f" or ALTER TABLE {identity.table} REPLICA IDENTITY FULL",
+                f" or ALTER TABLE {identity.table} REPLICA IDENTITY FULL; if it is published already,"
+                " ALTER PUBLICATION … DROP TABLE lets it be changed until then",
             )
         elif identity.kind != "f" and not key <= identity.columns:
             yield Problem(

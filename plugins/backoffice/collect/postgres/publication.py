@@ -13,6 +13,8 @@ from backoffice.collect.postgres.catalog import GENERATED_COLUMNS_PUBLISHED_SINC
 from backoffice.collect.postgres.offset import parse_lsn
 from backoffice.errors import CollectError, PreflightError
 
+FAILOVER_SLOTS_SINCE = 170000
+
 _PUBLICATION = """
 SELECT puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot
                      AND coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's'
@@ -79,9 +81,13 @@ def slot_state(connection: psycopg.Connection[Any], slot: str) -> SlotState | No
 
 
 def create_slot(connection: psycopg.Connection[Any], slot: str) -> int:
-    """Create the slot and return the position its stream begins at. Waits for transactions that are under way."""
-    row = connection.execute("SELECT lsn::text FROM pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
-    return parse_lsn(row.fetchone()[0])  # type: ignore[index]
+    """Create the slot and return the position its stream begins at. Waits for transactions that are under way.
+
+    From PostgreSQL 17 on a standby can keep it too, so that a fail-over does not cost a full copy.
+    """
+    options = ", failover => true" if connection.info.server_version >= FAILOVER_SLOTS_SINCE else ""
+    query = f"SELECT lsn::text FROM pg_create_logical_replication_slot(%s, 'pgoutput'{options})"
+    return parse_lsn(connection.execute(query, (slot,)).fetchone()[0])  # type: ignore[index]
 
 
 def drop_slot(connection: psycopg.Connection[Any], slot: str) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import pq
 
-from backoffice.collect.postgres.offset import format_lsn
+from backoffice.collect.postgres.offset import format_lsn, parse_lsn
 
 _HEADER = 25  # kind, start, end and send time before the payload of a data message
 _KEEPALIVE = struct.Struct(">QqB").unpack_from
@@ -61,6 +61,15 @@ class Replication:
         self._streaming = True
         self.confirmed = lsn
         self._report(reply=True)  # its answer tells us where the server is, also when there is nothing to send
+
+    def timeline_history(self, timeline: int) -> str:
+        """The file in which a timeline tells its ancestors; empty for the first one, which has none."""
+        if timeline == 1:
+            return ""
+        result = self._libpq.exec_(f"TIMELINE_HISTORY {timeline}".encode())
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise self._failure(result)
+        return (result.get_value(0, 1) or b"").decode()
 
     def read(self, timeout: float) -> bytes | Keepalive | None:
         """The payload of the next message, or a keepalive; None when nothing comes for ``timeout`` seconds."""
@@ -115,3 +124,14 @@ class Replication:
     def _failure(self, result: pq.abc.PGresult | None) -> psycopg.OperationalError:
         text = result.error_message.decode(errors="replace").strip() if result else ""
         return psycopg.OperationalError(text or "the server ended the stream")
+
+
+def timeline_ends(info: str, timeline: int) -> dict[int, int]:
+    """Ancestors of a source's timeline, each with the position it was left at.
+
+    Raises:
+        psycopg.OperationalError: the source cannot be reached.
+    """
+    with contextlib.closing(Replication(info)) as link:
+        lines = [line.split() for line in link.timeline_history(timeline).splitlines()]
+    return {int(words[0]): parse_lsn(words[1]) for words in lines if len(words) > 1 and words[0].isdigit()}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from backoffice.collect.postgres.mark import MarkFile
 from backoffice.collect.postgres.requests import CopyRequests
 from backoffice.collect.postgres.shape import Shape
+from backoffice.collect.postgres.trace import TraceFile
 from backoffice.landing import BatchStore, Manifest
 from backoffice.settings import Settings
 from backoffice.sources import PostgresConnection, SourceConfig
@@ -68,6 +69,11 @@ class Run:
     def mark(self) -> MarkFile:
         """The note of idle progress."""
         return MarkFile(self.settings, self.source)
+
+    @property
+    def traces(self) -> TraceFile:
+        """What the tables were in the catalogue when they were copied."""
+        return TraceFile(self.settings, self.source)
 
     @property
     def requests(self) -> CopyRequests:

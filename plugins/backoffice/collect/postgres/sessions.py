@@ -16,6 +16,7 @@ from backoffice.collect.postgres.bulk import CopyFailed
 from backoffice.collect.postgres.catalog import TypeResolver
 from backoffice.collect.postgres.connect import connect
 from backoffice.collect.postgres.copy import Stopped
+from backoffice.collect.postgres.refusals import Patience, Refusal, refusal, unreachable
 from backoffice.collect.postgres.run import Run
 from backoffice.collect.postgres.start import Ready, Starter
 from backoffice.collect.postgres.stream import Outcome
@@ -24,7 +25,7 @@ from backoffice.errors import CollectError
 _log = logging.getLogger(__name__)
 
 _COPY_TRIES = 3
-_CATCH_UP_SECONDS = 10.0
+_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Supervisor:
     """Begins sessions until one ends the run.
 
     A lost connection, a source that is down or a slot still held by a killed reader is waited out, for ever; a run that
-    only catches up gives up after ten seconds. A copy that fails three times is given up.
+    only catches up gives up after ten seconds. A copy that fails three times is given up, and so is what waiting cannot
+    mend, such as a wrong password.
 
     Args:
         run: the run.
@@ -96,26 +98,24 @@ class Supervisor:
         if not self._cause:
             self._down_since = time.monotonic()
             self._run.counts.restarts += 1
+        known = refusal(text)
         if cause != self._cause:  # once a cause, not once a try
             self._cause = cause
-            _log.warning("%s: waiting for the source: %s", self._run.source, cause)
-        if self._run.catch_up and time.monotonic() - self._down_since > _CATCH_UP_SECONDS:
+            _log.warning("%s: waiting for the source: %s", self._run.source, known.what if known else cause)
+        if time.monotonic() - self._down_since >= self._patience(known):
             raise unreachable(self._run.source, error) from error
         until = None if self._run.catch_up else self._run.until
         self._backoff.pause(self._run.stop, None if until is None else until - time.monotonic())
         return self._run.is_over
+
+    def _patience(self, known: Refusal | None) -> float:
+        if known is not None and known.patience is Patience.NONE:
+            return 0.0
+        for_ever = not self._run.catch_up and (known is None or known.patience is Patience.LONG)
+        return float("inf") if for_ever else _PATIENCE_SECONDS
 
     def _worked(self) -> None:
         self._backoff.reset()
         if self._cause:
             _log.info("%s: the source is back after %.1f s", self._run.source, time.monotonic() - self._down_since)
             self._cause = ""
-
-
-def unreachable(source: str, error: Exception) -> CollectError:
-    """The error of a source that is needed now and does not answer."""
-    return CollectError(
-        f"the source cannot be reached: {str(error).strip()}",
-        where=f"source {source}",
-        next_step="start it, or mend its URL; what it committed meanwhile is collected then",
-    )

@@ -123,7 +123,7 @@ class Shapes:
         return make_shape(name, read, columns)
 
 
-def copied_as(table: SourceTable, read: ReadTable) -> Copied:
+def copied_as(table: SourceTable, read: ReadTable, batch: int) -> Copied:
     """What the offset remembers of a full copy of a table."""
     columns = {column.name: column.type for column in table.columns}
-    return Copied(oid=table.oid, columns=fingerprint(columns, read), numbers=table.numbers)
+    return Copied(oid=table.oid, columns=fingerprint(columns, read), numbers=table.numbers, batch=batch)

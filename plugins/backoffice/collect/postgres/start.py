@@ -11,7 +11,7 @@ import psycopg
 
 from backoffice.collect.postgres.catalog import SourceTable, SystemIdentity, TypeResolver, identify
 from backoffice.collect.postgres.copy import Stopped, TableCopy
-from backoffice.collect.postgres.offset import Offset, format_lsn, last_offset
+from backoffice.collect.postgres.offset import Copied, Offset, format_lsn, last_offset
 from backoffice.collect.postgres.preflight import preflight
 from backoffice.collect.postgres.publication import (
     Publication,
@@ -21,8 +21,10 @@ from backoffice.collect.postgres.publication import (
     slot_state,
     wait_for_writers,
 )
+from backoffice.collect.postgres.replication import timeline_ends
 from backoffice.collect.postgres.run import Run
 from backoffice.collect.postgres.shape import copied_as
+from backoffice.collect.postgres.trace import Kept, Look, look, numbers
 from backoffice.errors import CollectError
 from backoffice.landing import OpenBatch
 
@@ -31,10 +33,14 @@ _WRITERS_SECONDS = 0.05
 
 
 class Ready(NamedTuple):
-    """Where the stream goes on: the offset reached, by the last batch or by idle log after it, and its number."""
+    """Where the stream goes on: the offset reached, by the last batch or by idle log after it, and its number.
+
+    ``looks`` are the tables in the catalogue as the stream begins.
+    """
 
     offset: Offset
     seq: int
+    looks: dict[str, Look]
 
 
 class Starter:
@@ -71,16 +77,21 @@ class Starter:
         slot = slot_state(self._connection, self._run.slot)
         reason = self._why_everything(offset, slot, system)
         if reason or offset is None:
-            offset, why = self._anew(tables, slot, system), dict.fromkeys((table.read for table in tables), reason)
-            requests: list[Path] = list(self._run.requests.pending())
+            offset = self._anew(tables, slot, system)
+            looks = self._looks(tables)
+            requests, why = list(self._run.requests.pending()), dict.fromkeys(numbers(tables), reason)
         else:
+            offset = offset.on(system.timeline)
             self._publish(tables, offset)
-            requests, why = self._due(tables, offset)
+            looks = self._looks(tables)
+            requests, why = self._due(tables, offset, looks)
         if why:
-            seq, offset = self._copy([table for table in tables if table.read in why], offset, why)
+            seq, offset = self._copy([table for table in tables if table.read in why], offset, why, looks)
             self._run.requests.done(requests)
             self._run.copies.clear()
-        return Ready(offset, seq)
+        else:
+            self._run.traces.write(self._kept(looks, offset))
+        return Ready(offset, seq, looks)
 
     # a new beginning
 
@@ -97,13 +108,28 @@ class Starter:
         name, reached = self._run.slot, offset.position
         reasons = {
             f"replication slot {name} is missing": slot is None or offset.slot != name,
-            f"replication slot {name} was lost: the source kept no more log for it": slot and slot.lost,
+            f"replication slot {name} was lost: {(slot and slot.reason) or 'the source kept no more log for it'}": slot
+            and slot.lost,
             f"replication slot {name} was read past {offset.lsn} by somebody else": slot and slot.confirmed > reached,
             "the source was restored to an earlier time: its log ends before what was landed": system.position
             < reached,
             f"publication {self._run.publication} is missing": not self._publication.exists(),
         }
-        return next((reason for reason, applies in reasons.items() if applies), "")
+        return next((reason for reason, applies in reasons.items() if applies), "") or self._why_timeline(
+            offset, system
+        )
+
+    def _why_timeline(self, offset: Offset, system: SystemIdentity) -> str:
+        """A fail-over that lost what was landed; the log of the new timeline may have grown past it meanwhile."""
+        if system.timeline == offset.timeline:
+            return ""
+        end = timeline_ends(self._run.info, system.timeline).get(offset.timeline)
+        if end is None:
+            return f"timeline {system.timeline} of the source does not continue timeline {offset.timeline}"
+        if end < offset.position:
+            return f"the source failed over and lost what came after {format_lsn(end)}, some of which was landed"
+        _log.info("%s: the source is on timeline %d; nothing landed was lost", self._run.source, system.timeline)
+        return ""
 
     def _refuse_foreign_slot(self, slot: SlotState | None, system: SystemIdentity) -> None:
         if slot is not None and not self._run.mark.owns(system.system_identifier, self._run.slot):
@@ -147,38 +173,63 @@ class Starter:
         if missing:
             wait_for_writers(self._connection, missing, self._pause)
 
-    def _due(self, tables: list[SourceTable], offset: Offset) -> tuple[list[Path], dict[str, str]]:
+    def _looks(self, tables: list[SourceTable]) -> dict[str, Look]:
+        return look(self._connection, self._run.publication, numbers(tables), self._run.config.reads)
+
+    def _kept(self, looks: dict[str, Look], offset: Offset) -> dict[str, Kept]:
+        return {read: Kept(batch=offset.copied[read].batch, trace=seen.trace) for read, seen in looks.items()}
+
+    def _due(
+        self, tables: list[SourceTable], offset: Offset, looks: dict[str, Look]
+    ) -> tuple[list[Path], dict[str, str]]:
         """Reads to copy with the reason, and the requests this answers."""
         why: dict[str, str] = dict(self._run.copies)
         pending = self._run.requests.pending()
         for reads in pending.values():
             why |= dict.fromkeys(reads, "asked for")
+        kept = self._run.traces.read()
         for table in tables:
-            copied = offset.copied.get(table.read)
-            if copied is None:
-                why[table.read] = "first copy"
-            elif copied != copied_as(table, self._run.config.reads[table.read]):
-                why[table.read] = "the table or the columns relied on are not those last copied"
+            reason = self._why(table, offset.copied.get(table.read), looks.get(table.read), kept.get(table.read))
+            if reason:
+                why[table.read] = reason
         return list(pending), {read: reason for read, reason in why.items() if read in self._run.config.reads}
 
-    def _copy(self, tables: list[SourceTable], offset: Offset, why: dict[str, str]) -> tuple[int, Offset]:
+    def _why(self, table: SourceTable, copied: Copied | None, seen: Look | None, kept: Kept | None) -> str:
+        if copied is None:
+            return "first copy"
+        if copied != copied_as(table, self._run.config.reads[table.read], copied.batch):
+            return "the table or the columns relied on are not those last copied"
+        if seen is None or kept is None or kept.batch != copied.batch:
+            return "what the table was when it was last copied is not known"
+        return seen.why_copy(kept.trace)
+
+    def _copy(
+        self, tables: list[SourceTable], offset: Offset, why: dict[str, str], looks: dict[str, Look]
+    ) -> tuple[int, Offset]:
         for reason in dict.fromkeys(why.values()):
             reads = [table.read for table in tables if why[table.read] == reason]
             _log.info("%s: full copy of %s: %s", self._run.source, ", ".join(reads), reason)
         self._run.look()
         batch = self._run.store.begin(self._run.source)
         try:
-            return self._copy_into(batch, tables, offset, why)
+            return self._copy_into(batch, tables, offset, why, looks)
         except BaseException:
             batch.abort()
             raise
 
     def _copy_into(
-        self, batch: OpenBatch, tables: Sequence[SourceTable], offset: Offset, why: dict[str, str]
+        self,
+        batch: OpenBatch,
+        tables: Sequence[SourceTable],
+        offset: Offset,
+        why: dict[str, str],
+        looks: dict[str, Look],
     ) -> tuple[int, Offset]:
         snapshot = TableCopy(self._run.info, self._run.config, batch, self._run.stop).run(list(tables))
-        copied = {table.read: copied_as(table, self._run.config.reads[table.read]) for table in tables}
+        reads = self._run.config.reads
+        copied = {table.read: copied_as(table, reads[table.read], batch.seq) for table in tables}
         reached = offset.with_copies(snapshot.handover, copied)
+        self._run.traces.write(self._kept(looks, reached))
         manifest = batch.commit(
             kind="snapshot",
             offset=reached.model_dump(mode="json"),

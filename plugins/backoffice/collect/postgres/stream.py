@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import logging
 import time
+from collections.abc import Callable
 
 from backoffice.collect.heartbeat import Heartbeat
 from backoffice.collect.postgres.offset import Offset
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 _LARGE_BYTES = 64 << 20  # of one transaction in memory; what is beyond goes to disk before its commit arrives
 _MOST_COPIES = 10
 _IDLE_SECONDS = 1.0
+_CATALOGUE_SECONDS = 3.0
 _LOOK_SECONDS = 0.25  # how long a stop or a request can go unseen while nothing arrives
 
 
@@ -45,6 +47,7 @@ class ChangeStream:
         writer: of the open batch.
         offset: of the last batch, number ``seq``; the stream begins at its position.
         target: where a run that only catches up ends.
+        altered: asks the catalogue whether something happened to the tables that the stream may not tell.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class ChangeStream:
         offset: Offset,
         seq: int,
         target: int | None,
+        altered: Callable[[], bool],
     ) -> None:
         self._run = run
         self._link = link
@@ -66,12 +70,13 @@ class ChangeStream:
         self._seq = seq
         self._position = offset.position  # end of the last whole transaction
         self._target = target
+        self._altered = altered
         self._heartbeat = Heartbeat(run.settings, run.source)
         self._decoder = Decoder()
         self._transaction: TransactionRows | None = None
         self._bytes = 0
         self._spilling = False
-        self._idle_at = self._looked_at = time.monotonic()
+        self._idle_at = self._looked_at = self._asked_at = time.monotonic()
 
     def run(self) -> Outcome:
         """Stream until the run is over or the session must begin anew.
@@ -136,6 +141,11 @@ class ChangeStream:
         if now - self._looked_at >= _LOOK_SECONDS:
             self._looked_at = now
             if self._run.requests.pending():
+                return Outcome.AGAIN
+        if now - self._asked_at >= _CATALOGUE_SECONDS:
+            self._asked_at = now
+            if self._altered():
+                _log.info("%s: tables were altered: looking at them again", self._run.source)
                 return Outcome.AGAIN
         return None
 
