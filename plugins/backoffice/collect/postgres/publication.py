@@ -73,8 +73,9 @@ def slot_state(connection: psycopg.Connection[Any], slot: str) -> SlotState | No
         return None
     plugin, database, active, wal_status, confirmed, safe, lag, retained, reason = row
     if plugin != "pgoutput" or database != connection.info.dbname:
+        what = f"of plugin {plugin} and database {database}" if plugin else "a physical one, for a standby"
         raise CollectError(
-            f"replication slot {slot} is of plugin {plugin} and database {database}",
+            f"replication slot {slot} is {what}",
             next_step="give this source another name under connection.slot",
         )
     return SlotState(active, wal_status, parse_lsn(confirmed or "0/0"), safe, lag or 0, retained or 0, reason or "")

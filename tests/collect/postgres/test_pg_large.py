@@ -1,0 +1,63 @@
+"""Transactions larger than memory should hold: one batch, written out as it comes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+from tests.collect.postgres.replay import Source
+
+pytestmark = pytest.mark.postgres
+
+COLLECT = """
+import json, resource, sys
+from pathlib import Path
+from backoffice.collect.postgres import PostgresCollector
+from backoffice.landing import LocalBatchStore
+from backoffice.settings import Settings
+from backoffice.sources import SourceConfig
+config, url, home = sys.argv[1:]
+settings = Settings(home=Path(home))
+collector = PostgresCollector(
+    SourceConfig.model_validate_json(config), url, LocalBatchStore(settings.landing_dir), settings
+)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+landed = []
+collector.run(0, landed.append)
+print(json.dumps({
+    "batches": [manifest.rows for manifest in landed],
+    "mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+}))
+"""
+
+
+def collected(source: Source) -> dict:
+    """Catch up in a process of its own: rows of the batches, and the memory it took."""
+    config = source.config.model_dump_json(by_alias=True, exclude_defaults=True)
+    command = [sys.executable, "-c", COLLECT, config, source.url, str(source.settings.home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("rows", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_one_transaction_is_one_batch_in_bounded_memory(source, rows):
+    source.execute("CREATE TABLE item (id int PRIMARY KEY, name text, price numeric(12,2), at timestamptz)")
+    source.read("item", {"id": "INTEGER", "name": "VARCHAR", "price": "DECIMAL(12,2)", "at": ""})
+    source.catch_up()
+    source.transaction(
+        f"INSERT INTO item SELECT i, repeat('name ', 20) || i, i / 7.0, now() FROM generate_series(1, {rows}) i",
+        "DELETE FROM item WHERE id % 2 = 0",
+    )
+    done = collected(source)
+    assert done["batches"] == [rows + rows // 2]
+    assert done["mb"] < 400  # half a gigabyte of rows at a million
+    manifest = source.batches()[-1]
+    file = pq.ParquetFile(source.store.uri(manifest, "item"))
+    assert file.num_row_groups >= rows // source.settings.batch_rows
+    numbers = file.read(["_row_no"]).column(0).to_numpy()
+    assert (numbers == range(1, rows + rows // 2 + 1)).all()
+    assert source.catch_up() == []
