@@ -46,7 +46,12 @@ class Settings(BaseSettings):
     collector_memory: str = Field("1GB", description="Memory limit of a collector's DuckDB; the rest spills to disk.")
 
     marts_file_seconds: float = Field(60.0, description="Cadence of the published DuckDB file.")
-    marts_file_keep_seconds: float = Field(3600.0, description="How long an older published file is kept.")
+    marts_file_keep_seconds: float = Field(3600.0, description="Every superseded published file is kept this long.")
+    marts_hourly_files: int = Field(24, description="Of older files the last of so many hours is kept, for rollback.")
+    marts_daily_files: int = Field(7, description="And the last of so many days.")
+    marts_files_gb: float = Field(
+        20.0, description="Older files go earlier when all published files together are larger, in gigabytes."
+    )
     compact_grace_seconds: float = Field(
         3600.0, description="Landed files that were compacted are kept this long for those who are reading them."
     )

@@ -2,73 +2,46 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from tests.e2e.deployment import ensure_reader
-from tests.warehouse import world as worlds
+from tests.ops.world import PRODUCT, in_marts, small_world, told
 
-from backoffice.addresses import PUBLISHER, marts_url
-from backoffice.contracts import load_contracts
 from backoffice.errors import AuditError, LeaseHeldError
 from backoffice.ops import cycle
 from backoffice.publish import publish, version_id
 from backoffice.publish.from_dbt import published_models
-from backoffice.settings import Settings
-from backoffice.validate import write_suites
 from backoffice.warehouse import meta
 from backoffice.warehouse.connection import open_warehouse
-from backoffice.warehouse.generate import write_files
 from backoffice.warehouse.lease import Lease
-
-CHECKOUT = Path(__file__).parents[2]
-PRODUCT = ("product", "c", {"product_id": "P1"})
 
 
 @pytest.fixture
 def world(tmp_path: Path, pg_server: Any, pg_database: str) -> Iterator[Any]:
-    settings = worlds.workspace(CHECKOUT, tmp_path, marts_url=pg_server.url(pg_database))
-    contracts = load_contracts(settings.contracts_dir)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
-    write_files(settings)
-    write_suites(contracts, settings.expectations_dir)
-    ensure_reader(settings.marts_url, settings)
-    yield worlds.World(settings)
-
-
-def _marts(settings: Settings, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(marts_url(settings, PUBLISHER)) as connection:
-        return connection.execute(query).fetchall()
-
-
-def _status(settings: Settings) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((settings.status_dir / "status.json").read_text(encoding="utf-8"))
-    return found
+    yield small_world(tmp_path, pg_server.url(pg_database))
 
 
 def test_a_break_withholds_publication_and_every_channel_says_why(world: Any) -> None:
     settings = world.settings
     world.land(PRODUCT)
     cycle.refresh(settings, "test")
-    version = _status(settings)["version"]
+    version = told(settings)["version"]
     world.land(("product", "c", {"product_id": "P2", "sku": "P1"}))  # a number that must be unique
     with pytest.raises(AuditError, match="base_product"):
         cycle.refresh(settings, "test")
-    status = _status(settings)
+    status = told(settings)
     assert (status["state"], status["version"]) == ("withheld", version) and "base_product" in status["reason"]
-    assert _marts(settings, "SELECT state, version, reason <> '' FROM ops.status") == [("withheld", version, True)]
-    assert _marts(settings, "SELECT product_id FROM marts.dim_product") == [("P1",)]
+    assert in_marts(settings, "SELECT state, version, reason <> '' FROM ops.status") == [("withheld", version, True)]
+    assert in_marts(settings, "SELECT product_id FROM marts.dim_product") == [("P1",)]
     assert Lease(settings).current() is None, "a failed refresh gives the warehouse up"
 
     world.land(("product", "u", {"product_id": "P2", "sku": "S2"}))
     cycle.refresh(settings, "test")
-    assert _status(settings)["state"] == "published" and _status(settings)["version"] > version
+    assert told(settings)["state"] == "published" and told(settings)["version"] > version
     current = "SELECT product_id, sku FROM marts.dim_product WHERE is_current ORDER BY 1"
-    assert _marts(settings, current) == [("P1", "P1"), ("P2", "S2")]
+    assert in_marts(settings, current) == [("P1", "P1"), ("P2", "S2")]
 
 
 def test_a_publication_killed_before_it_was_marked_is_rolled_forward(world: Any) -> None:
@@ -83,20 +56,20 @@ def test_a_publication_killed_before_it_was_marked_is_rolled_forward(world: Any)
         models, version = published_models(settings), version_id(generation, as_of)
         publish(connection, models, settings, generation=generation, as_of=as_of, version=version)
     Lease(settings)._record.unlink()  # it expires by itself after lease_seconds
-    assert _marts(settings, "SELECT version FROM marts.publication WHERE is_current") == [(version,)]
+    assert in_marts(settings, "SELECT version FROM marts.publication WHERE is_current") == [(version,)]
     result = cycle.refresh(settings, "next")
     assert result["load"]["idle"] is True
-    assert _status(settings)["version"] == version
-    assert _marts(settings, "SELECT count(*), count(DISTINCT version) FROM marts.publication") == [(1, 1)]
+    assert told(settings)["version"] == version
+    assert in_marts(settings, "SELECT count(*), count(DISTINCT version) FROM marts.publication") == [(1, 1)]
 
 
 def test_an_idle_cycle_publishes_nothing_and_keeps_the_status_fresh(world: Any) -> None:
     settings = world.settings
     world.land(PRODUCT)
     cycle.refresh(settings, "test")
-    before = _status(settings)
+    before = told(settings)
     assert cycle.refresh(settings, "test")["transform"] == {"idle": True}
-    after = _status(settings)
+    after = told(settings)
     assert after["version"] == before["version"] and after["checked_at"] > before["checked_at"]
 
 
@@ -116,4 +89,4 @@ def test_an_unusable_source_is_left_out_and_its_rows_wait_in_landing(world: Any)
     assert cycle.refresh(settings, "test")["load"]["idle"] is True
     path.write_text(good, encoding="utf-8")
     cycle.refresh(settings, "test")
-    assert _marts(settings, "SELECT DISTINCT product_name FROM marts.dim_product") == [("Nut",)]
+    assert in_marts(settings, "SELECT DISTINCT product_name FROM marts.dim_product") == [("Nut",)]

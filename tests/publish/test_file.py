@@ -105,7 +105,8 @@ def test_superseded_files_go_after_a_time_and_the_newest_stays(warehouse, settin
         os.utime(path, (now - age, now - age))
     published.append(publish(warehouse, settings))
     # the third was superseded half the time ago, the fourth just now: they may be open, whatever their age
-    assert sorted(path.name for path in settings.marts_dir.glob("marts-*")) == sorted(p.name for p in published[2:])
+    assert sorted(settings.marts_dir.glob("marts-*.duckdb")) == sorted(published[2:])
+    assert sorted(settings.marts_dir.glob("marts-*.json")) == sorted(p.with_suffix(".json") for p in published[2:])
     os.utime(published[-1], (now - 9 * keep, now - 9 * keep))
     assert (settings.marts_dir / "marts.duckdb").resolve() == published[-1]
 
@@ -152,6 +153,8 @@ def test_a_killed_build_is_cleared_and_done_again(warehouse, settings, moment):
     assert {path.name for path in settings.marts_dir.iterdir()} == {
         first.name,
         second.name,
+        first.with_suffix(".json").name,
+        second.with_suffix(".json").name,
         "marts.duckdb",
         "manifest.json",
     }

@@ -56,7 +56,8 @@ def _set_by_sigterm() -> Iterator[threading.Event]:
 def refresh_step(step: str, dag_run: Any = None) -> dict[str, Any]:
     """Run one of :data:`REFRESH_STEPS`; the steps of a run share the warehouse's lease.
 
-    A cycle that finds the warehouse held by somebody's command is skipped: that command loads the same batches.
+    A cycle that finds the warehouse held by somebody's command is skipped: that command loads the same batches. So is
+    the publication while a rollback holds it.
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -71,6 +72,9 @@ def refresh_step(step: str, dag_run: Any = None) -> dict[str, Any]:
         log.info("skipped: %s", error)
         raise AirflowSkipException(error.what) from error
     log.info("%s took %.2f s", step, time.monotonic() - started)
+    if held := result.get("held"):
+        log.warning("not published: %s", held)
+        raise AirflowSkipException(f"not published: {held}")
     return result
 
 

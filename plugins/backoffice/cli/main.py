@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from backoffice.cli import alerts, contracts, data, doctor, platform, quarantine, repair
+from backoffice.cli import alerts, contracts, data, doctor, platform, quarantine, repair, versions
 from backoffice.cli.console import show_error
 from backoffice.errors import BackofficeError
 
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(platform.app)
 app.add_typer(data.app)
 app.add_typer(repair.app)
+app.add_typer(versions.app)
 app.add_typer(doctor.app)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(quarantine.app, name="quarantine")

@@ -6,13 +6,14 @@ repeated, and a refresh killed anywhere is finished by the next one.
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 
@@ -31,6 +32,8 @@ from backoffice.warehouse.lease import Lease
 
 logger = logging.getLogger(__name__)
 
+Step: TypeAlias = Callable[[Settings, str], dict[str, Any]]
+
 STEPS = ("load", "validate", "transform", "audit", "publish")
 
 
@@ -48,6 +51,20 @@ def refresh(settings: Settings, holder: str, *, wait: float = 0.0) -> dict[str, 
         return {step: globals()[step](settings, holder) for step in STEPS}
 
 
+def _told(step: Step) -> Step:
+    """A step whose failure every channel tells."""
+
+    @functools.wraps(step)
+    def run(settings: Settings, holder: str) -> dict[str, Any]:
+        from backoffice.ops.status import failures_told
+
+        with failures_told(settings):
+            return step(settings, holder)
+
+    return run
+
+
+@_told
 def load(settings: Settings, holder: str) -> dict[str, Any]:
     """Load what landed since the watermark into a new generation, after finishing what a kill interrupted."""
     from backoffice.ops.publication import recover_publication
@@ -65,6 +82,7 @@ def load(settings: Settings, holder: str) -> dict[str, Any]:
         return {"generation": result.generation, "batches": result.batches, "rows": result.rows, "idle": result.idle}
 
 
+@_told
 def validate(settings: Settings, holder: str) -> dict[str, Any]:
     """Judge the rows of the generation."""
     from backoffice.validate import validate as judge
@@ -85,6 +103,7 @@ def validate(settings: Settings, holder: str) -> dict[str, Any]:
         return {"judged": result.judged, "quarantined": result.quarantined, "by_rule": result.by_rule}
 
 
+@_told
 def transform(settings: Settings, holder: str) -> dict[str, Any]:
     """Build with dbt what the generation touched."""
     with Lease(settings).held(holder, release=False):
@@ -101,6 +120,7 @@ def transform(settings: Settings, holder: str) -> dict[str, Any]:
     return {"models": len(seconds), "full": planned.is_full, "slowest": {n: round(s, 3) for n, s in slowest}}
 
 
+@_told
 def audit(settings: Settings, holder: str) -> dict[str, Any]:
     """Test what was built and balance the books; withhold publication when something blocks.
 
@@ -128,6 +148,7 @@ def audit(settings: Settings, holder: str) -> dict[str, Any]:
     return {"checks": len(checks), "warned": warned}
 
 
+@_told
 def publish(settings: Settings, holder: str) -> dict[str, Any]:
     """Publish the audited generation, and say in every channel how fresh it is."""
     from backoffice.ops.publication import publish_generation

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import duckdb
 
 from backoffice.collect.heartbeat import last_caught_up
-from backoffice.errors import BackofficeError
-from backoffice.publish import SourceStatus, Status, current_file
+from backoffice.errors import AuditError, BackofficeError, LeaseHeldError
+from backoffice.publish import (
+    GenerationStatus,
+    Hold,
+    HoldStatus,
+    SourceStatus,
+    Status,
+    current_file,
+    last_status,
+    read_hold,
+)
 from backoffice.publish import write_status as write
+from backoffice.publish.status import State
 from backoffice.settings import Settings
 from backoffice.validate.outstanding import write_outstanding
 from backoffice.warehouse import meta
@@ -26,12 +39,21 @@ SELECT
     (SELECT count(DISTINCT (q.batch_id, q.row_no)) FROM meta.quarantined AS q WHERE q.source = s.source),
     (SELECT count(DISTINCT (w.batch_id, w.row_no)) FROM meta.waiting AS w
         WHERE w.batch_id IN (SELECT b.batch_id FROM meta.batch_table AS b WHERE b.source = s.source)),
-    (SELECT coalesce(max(b.batch_seq), 0) FROM meta.batch AS b WHERE b.source = s.source AND b.generation <= (
-        SELECT max(g.generation) FROM meta.generation AS g WHERE g.published_at IS NOT NULL))
+    (SELECT coalesce(max(b.batch_seq), 0) FROM meta.batch AS b WHERE b.source = s.source AND b.generation <= $shown)
 FROM meta.source_table AS s
 GROUP BY s.source
 ORDER BY s.source
 """
+_GENERATIONS = """
+SELECT
+    g.generation, g.version, g.as_of, g.published_at, g.held_at, g.audit_passed, coalesce((
+        SELECT string_agg(r.check_name || ' (' || r.failures || ' rows)', '; ' ORDER BY r.check_name)
+        FROM meta.audit_result AS r WHERE r.generation = g.generation AND NOT r.passed), '')
+FROM meta.generation AS g
+ORDER BY g.generation DESC
+LIMIT 20
+"""
+_VERSION = ("version", "generation", "as_of", "published_at")
 
 
 def write_status(settings: Settings, connection: duckdb.DuckDBPyConnection, *, withheld: str = "") -> None:
@@ -40,7 +62,7 @@ def write_status(settings: Settings, connection: duckdb.DuckDBPyConnection, *, w
     Args:
         settings: where the channels are.
         connection: the warehouse.
-        withheld: why the newest generation is not published; empty when it is.
+        withheld: why the newest generation is not published; empty when it is, or when a hold says why.
 
     Raises:
         BackofficeError: a channel could not be written; the others were.
@@ -62,25 +84,120 @@ def say_withheld(settings: Settings, connection: duckdb.DuckDBPyConnection, erro
         logger.error("not every channel says that publication is withheld: %s", failure)
 
 
-def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld: str) -> Status:
-    now = datetime.now(UTC)
-    row = connection.execute(
-        "SELECT version, generation, as_of, published_at FROM meta.generation WHERE generation = ?",
-        [meta.published_generation(connection)],
-    ).fetchone()
-    version, generation, as_of, published_at = row or (None, None, None, None)
+@contextmanager
+def failures_told(settings: Settings) -> Iterator[None]:
+    """Around a step of a refresh: when it fails, every channel says that publication is withheld, and why.
+
+    The warehouse may be what failed, so the rest of the status is that of the cycle before. A warehouse held by
+    somebody else is no failure, and a failed audit has been told by the audit itself.
+    """
+    try:
+        yield
+    except (LeaseHeldError, AuditError):
+        raise
+    except Exception as error:
+        tell(settings, str(error) if isinstance(error, BackofficeError) else f"{type(error).__name__}: {error}")
+        raise
+
+
+def tell(settings: Settings, withheld: str = "") -> None:
+    """Rewrite the status without the warehouse: what readers see and why, the rest as it was written last.
+
+    A channel that cannot be told is named in the log, and the next cycle tells it.
+    """
+    try:
+        hold = read_hold(settings)
+        before = last_status(settings) or Status(state="starting", reason="", checked_at=datetime.now(UTC))
+        if not withheld and before.generations and before.generations[0].state == "withheld":
+            withheld = before.generations[0].reason
+        write(settings, before.model_copy(update=_retold(settings, before, hold, withheld)))
+    except BackofficeError as failure:
+        logger.error("not every channel says what readers see: %s", failure)
+
+
+def _retold(settings: Settings, before: Status, hold: Hold | None, withheld: str) -> dict[str, Any]:
     file = current_file(settings)
+    values: dict[str, Any] = {
+        "state": _state(hold, withheld, before.version),
+        "reason": _reason(hold, withheld, before.generations),
+        "checked_at": datetime.now(UTC),
+        "file_version": file.version if file else None,
+        "hold": HoldStatus.of(hold),
+    }
+    if hold and hold.state != "prepared":
+        values |= dict(zip(_VERSION, _of_hold(hold), strict=True))
+    return values
+
+
+def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld: str) -> Status:
+    now, hold = datetime.now(UTC), read_hold(settings)
+    generations = tuple(_generation(row) for row in connection.execute(_GENERATIONS).fetchall())
+    version, generation, as_of, published_at = _shown(connection, hold)
+    file = current_file(settings)
+    sources = connection.execute(_SOURCES, {"shown": generation}).fetchall()
     return Status(
-        state="withheld" if withheld else "published" if row else "starting",
-        reason=withheld,
+        state=_state(hold, withheld, version),
+        reason=_reason(hold, withheld, generations),
         checked_at=now,
         version=version,
         generation=generation,
         as_of=as_of,
         published_at=published_at,
         file_version=file.version if file else None,
+        hold=HoldStatus.of(hold),
         steps=_steps(connection),
-        sources=tuple(_source(settings, found, now) for found in connection.execute(_SOURCES).fetchall()),
+        sources=tuple(_source(settings, found, now) for found in sources),
+        generations=generations,
+    )
+
+
+def _shown(connection: duckdb.DuckDBPyConnection, hold: Hold | None) -> tuple[Any, ...]:
+    """Version, generation, as_of and the instant readers first saw it."""
+    if hold and hold.state != "prepared":
+        return _of_hold(hold)
+    row = connection.execute(
+        """SELECT version, generation, as_of, published_at FROM meta.generation WHERE published_at IS NOT NULL
+           ORDER BY generation DESC LIMIT 1"""
+    ).fetchone()
+    return row or (None, None, None, None)
+
+
+def _of_hold(hold: Hold) -> tuple[Any, ...]:
+    return hold.version, hold.generation, hold.as_of, hold.since
+
+
+def _state(hold: Hold | None, withheld: str, version: str | None) -> State:
+    if hold and hold.stops:
+        return "held"
+    if withheld:
+        return "withheld"
+    return "published" if version else "starting"
+
+
+def _reason(hold: Hold | None, withheld: str, generations: Sequence[GenerationStatus]) -> str:
+    if hold is None or not hold.stops:
+        return withheld
+    newest = next((found for found in generations if found.state == "held"), None)
+    text = hold.sentence + (f"; generation {newest.generation} was built and waits" if newest else "")
+    return f"{text}\nthe newest generation is withheld besides: {withheld}" if withheld else text
+
+
+def _generation(row: tuple[Any, ...]) -> GenerationStatus:
+    generation, version, as_of, published_at, held_at, passed, failed = row
+    state: Literal["published", "held", "withheld", "unfinished"] = "unfinished"
+    if published_at is not None:
+        state = "published"
+    elif held_at is not None:
+        state = "held"
+    elif passed is False:
+        state = "withheld"
+    return GenerationStatus(
+        generation=generation,
+        version=version,
+        as_of=as_of,
+        state=state,
+        reason=failed if state == "withheld" else "",
+        published_at=published_at,
     )
 
 

@@ -8,17 +8,16 @@ Whoever cannot follow links (a web server, an object store) finds the file's nam
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
 
 from backoffice.durable import point, sync_file, sync_folder, write_text
 from backoffice.errors import PublishError
 from backoffice.publish.model import PublishedModel
+from backoffice.publish.versions import FileManifest, VersionFile, file_name, prune
 from backoffice.settings import Settings
 
 STABLE = "marts.duckdb"
@@ -26,21 +25,6 @@ MANIFEST = "manifest.json"
 _BUILDING = ".building"
 _READ_ONLY = 0o444  # opened for writing by mistake, a published file would change under its other readers
 _ALIAS = "publication_file"
-
-
-class FileManifest(BaseModel):
-    """What the newest file is; ``rows`` are those of each model, ``sha256`` and ``bytes`` those of ``file``."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: str
-    generation: int
-    as_of: datetime
-    published_at: datetime
-    file: str
-    sha256: str
-    bytes: int
-    rows: dict[str, int]
 
 
 def publish_file(
@@ -54,7 +38,7 @@ def publish_file(
 ) -> Path:
     """Publish the warehouse's tables as ``marts-<version>.duckdb`` and move the stable name and the manifest to it.
 
-    Files superseded longer than ``marts_file_keep_seconds`` ago and what killed builds left are removed.
+    Files nobody needs any more (:func:`backoffice.publish.versions.retained`) and what killed builds left are removed.
 
     Args:
         connection: the warehouse, in no transaction.
@@ -67,27 +51,35 @@ def publish_file(
     Raises:
         PublishError: DuckDB could not write the file; the stable name still leads to the one before.
     """
+    try:
+        return _publish(connection, models, settings, (version, generation, as_of, datetime.now(UTC)))
+    except (duckdb.Error, OSError) as error:
+        raise PublishError(
+            f"the marts could not be written to a file: {error}",
+            where=str(settings.marts_dir / file_name(version)),
+            next_step="readers still have the file before; look for space on the disk",
+        ) from error
+
+
+def _publish(
+    connection: duckdb.DuckDBPyConnection,
+    models: Sequence[PublishedModel],
+    settings: Settings,
+    publication: tuple[str, int, datetime, datetime],
+) -> Path:
+    version, generation, as_of, published_at = publication
     folder = settings.marts_dir
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
-    final = folder / f"marts-{version}.duckdb"
+    final = folder / file_name(version)
     building = folder / f".{final.name}{_BUILDING}"
-    published_at = datetime.now(UTC)
-    try:
-        rows = _copy(connection, models, building)
-        _describe(building, models, (version, generation, as_of, published_at))
-    except duckdb.Error as error:
-        raise PublishError(
-            f"the marts could not be written to a file: {error}",
-            where=str(building),
-            next_step="readers still have the file before; look for space on the disk",
-        ) from error
+    rows = _copy(connection, models, building)
+    _describe(building, models, publication)
     digest, size = sync_file(building)
     building.chmod(_READ_ONLY)
     os.replace(building, final)
     sync_folder(folder)
-    point(folder / STABLE, final)
-    manifest = FileManifest(
+    described = VersionFile(
         version=version,
         generation=generation,
         as_of=as_of,
@@ -96,10 +88,31 @@ def publish_file(
         sha256=digest,
         bytes=size,
         rows=rows,
+        models=tuple(models),
     )
-    write_text(folder / MANIFEST, manifest.model_dump_json(indent=2))
-    _prune(folder, settings.marts_file_keep_seconds)
+    write_text(final.with_suffix(".json"), described.model_dump_json(indent=2))
+    _show(folder, described)
+    prune(settings, final.name)
     return final
+
+
+def move_to(settings: Settings, version: VersionFile) -> None:
+    """Move the stable name and the manifest to an earlier version's file.
+
+    Its time becomes now: it is kept from the moment readers are led away from it again.
+
+    Raises:
+        PublishError: the folder cannot be written.
+    """
+    try:
+        os.utime(settings.marts_dir / version.file)
+        _show(settings.marts_dir, version)
+    except OSError as error:
+        raise PublishError(
+            f"the stable name of the marts could not be moved: {error}",
+            where=str(settings.marts_dir / STABLE),
+            next_step="look for space on the disk and rights on the folder; the next refresh finishes it",
+        ) from error
 
 
 def current_file(settings: Settings) -> FileManifest | None:
@@ -118,6 +131,11 @@ def file_due(settings: Settings, generation: int) -> bool:
         return True
     age = (datetime.now(UTC) - manifest.published_at).total_seconds()
     return manifest.generation != generation and age >= settings.marts_file_seconds
+
+
+def _show(folder: Path, version: VersionFile) -> None:
+    point(folder / STABLE, folder / version.file)
+    write_text(folder / MANIFEST, version.manifest.model_dump_json(indent=2))
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, models: Sequence[PublishedModel], path: Path) -> dict[str, int]:
@@ -167,14 +185,3 @@ def _quoted(text: str) -> str:
 def _remove_leftovers(folder: Path) -> None:
     for path in folder.glob(f".marts-*{_BUILDING}*"):  # and its .wal
         path.unlink()
-
-
-def _prune(folder: Path, keep_seconds: float) -> None:
-    """A file may go once the one after it has been there long enough for every reader to have moved on."""
-    files = sorted(folder.glob("marts-*.duckdb"), key=lambda path: path.stat().st_mtime_ns)
-    newer = None
-    for path in reversed(files):
-        modified = path.stat().st_mtime
-        if newer is not None and time.time() - newer > keep_seconds:
-            path.unlink()
-        newer = modified

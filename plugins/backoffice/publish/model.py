@@ -122,7 +122,8 @@ class TableChange:
 
     ``action``: ``difference`` rows changed since the last publication; ``compared`` every row was compared;
     ``created``; ``rebuilt`` with other columns; ``unchanged``; ``dropped`` no model makes it any more; ``left`` the
-    same, but it could not be dropped and ``note`` says why. ``rows`` are those after the publication.
+    same, but it could not be dropped; ``parked`` the earlier version that is shown again has no such table. ``note``
+    says why of the last two. ``rows`` are those after the publication.
     """
 
     model: str

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import errors, sql
 
 from backoffice.errors import PublishError
-from backoffice.publish import difference, registry
+from backoffice.publish import difference, parked, registry
 from backoffice.publish.difference import Survey
 from backoffice.publish.model import PublishedModel, TableChange
 from backoffice.publish.registry import RecordedTable
@@ -44,6 +44,7 @@ def publish_postgres(
     url: str,
     reader_role: str = "reader",
     full: bool = False,
+    park: bool = False,
 ) -> list[TableChange]:
     """Make PostgreSQL show the warehouse's tables as one new version.
 
@@ -56,6 +57,8 @@ def publish_postgres(
         url: the database, as the role that owns the published schemas.
         reader_role: role that may read everything published.
         full: compare every row instead of those that changed since the generation PostgreSQL records.
+        park: keep tables of other models, out of readers' sight, instead of dropping them: the version is an earlier
+            one, and they come back with the next newer one.
 
     Returns:
         One change a model, in their order, then one a table that is no model's any more.
@@ -67,7 +70,9 @@ def publish_postgres(
     difference.check_shapes(connection, models, full=full)
     try:
         with connected(url) as pg:
-            publication = _Publication(connection, pg, tuple(models), generation, version, as_of, reader_role, full)
+            publication = _Publication(
+                connection, pg, tuple(models), generation, version, as_of, reader_role, full, park
+            )
             return _retried(publication)
     except RETRIED as error:
         raise PublishError(
@@ -103,6 +108,7 @@ class _Publication:
     as_of: datetime
     reader_role: str
     full: bool
+    park: bool
     since: int | None = None
     removed: set[str] = field(default_factory=set)
     surveys: dict[PublishedModel, Survey] = field(default_factory=dict)
@@ -114,7 +120,7 @@ class _Publication:
         with self.pg.transaction():
             self._look()
             changes = [self._publish(model) for model in self.models]
-            changes += self._drop_obsolete()
+            changes += self._clear_away()
             registry.record(self.pg, self.version, self.generation, self.as_of)
         return changes
 
@@ -125,6 +131,7 @@ class _Publication:
         for schema in sorted(schemas):
             ensure_schema(self.pg, schema, self.reader_role)
         registry.ensure(self.pg)
+        parked.bring_back(self.pg, self.models)
         self.since = self._base()
         self.removed = set() if self.since is None else difference.removed_models(self.connection, self.since)
         self.surveys = difference.survey(self.connection, self.models, self.since)
@@ -206,17 +213,25 @@ class _Publication:
             )
         return TableChange(model.name, *counts, rows=rows, action=action)
 
-    def _drop_obsolete(self) -> list[TableChange]:
+    def _clear_away(self) -> list[TableChange]:
+        """Tables that are no model's: of an earlier version's parked, else dropped, those parked before too."""
         published = {(model.schema, model.name) for model in self.models}
-        return [self._drop(*table) for table in sorted(self.recorded.keys() - published)]
+        obsolete = sorted(self.recorded.keys() - published)
+        if self.park:
+            return [parked.park(self.pg, *table, self.recorded[table].rows) for table in obsolete]
+        schemas = {schema for schema, _ in published}
+        kept_aside = sorted(parked.names(self.pg, schemas) - published)
+        return [self._drop(*table, relation(*table)) for table in obsolete] + [
+            self._drop(*table, parked.parked_relation(*table)) for table in kept_aside
+        ]
 
-    def _drop(self, schema: str, name: str) -> TableChange:
+    def _drop(self, schema: str, name: str, place: sql.Identifier) -> TableChange:
         """Drop a table no model makes; one that is needed or in use stays, is reported, and is tried again."""
-        rows = self.recorded[schema, name].rows
+        rows = self.recorded[schema, name].rows if (schema, name) in self.recorded else 0
         try:
             with self.pg.transaction():
                 self.pg.execute("SELECT set_config('lock_timeout', %s, true)", (_DROP_LOCK_TIMEOUT,))
-                self.pg.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(relation(schema, name)))
+                self.pg.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(place))
                 registry.forget_table(self.pg, schema, name)
         except errors.DependentObjectsStillExist as error:
             return TableChange(name, 0, 0, 0, rows=rows, action="left", note=error.diag.message_detail or str(error))

@@ -12,6 +12,7 @@ import duckdb
 
 from backoffice.addresses import PUBLISHER, READER, marts_url
 from backoffice.errors import PublishError
+from backoffice.publish import hold as holds
 from backoffice.publish import registry
 from backoffice.publish.file import file_due, publish_file
 from backoffice.publish.model import PublishedModel, TableChange
@@ -56,8 +57,10 @@ def publish(
         What changed, for the caller to mark ``meta.generation.published_at`` and to show.
 
     Raises:
-        PublishError: readers still see the version before in every channel not named by the record's state.
+        PublishError: a hold is set, or readers still see the version before in every channel not named by the
+            record's state.
     """
+    _require_no_hold(settings)
     _require_audited(connection, generation, as_of)
     record = PublicationRecord(version=version, generation=generation, as_of=as_of, state="prepared", full=full)
     return _Steps(connection, models, settings).roll(save(settings, record))
@@ -80,9 +83,11 @@ def recover(
     steps = _Steps(connection, models, settings)
     if record.unfinished:
         record = _seen_in_postgres(record, settings)
-        if _is_audited(connection, record.generation, record.as_of):
+        held = holds.set_hold(settings) is not None
+        if not held and _is_audited(connection, record.generation, record.as_of):
             return steps.roll(record)
-        # the warehouse holds something newer: what PostgreSQL has stays, its file comes with the next version
+        # a hold was set, or the warehouse holds something newer: what PostgreSQL has stays, its file comes with the
+        # next version
         record = save(settings, _moved(record, "abandoned" if record.state == "prepared" else "done"))
     return None if record.state == "abandoned" or _is_marked(connection, record) else _publication(record, settings)
 
@@ -146,6 +151,15 @@ def _seen_in_postgres(record: PublicationRecord, settings: Settings) -> Publicat
     if shown is None or (shown.version, shown.as_of) != (record.version, record.as_of):
         return record
     return save(settings, _moved(record, "postgres"))
+
+
+def _require_no_hold(settings: Settings) -> None:
+    if hold := holds.set_hold(settings):
+        raise PublishError(
+            f"publishing is stopped: {hold.sentence}",
+            rule="after a rollback nothing is published until the hold is lifted",
+            next_step="`backoffice publish --resume` lifts it; what was built since is kept and published then",
+        )
 
 
 def _require_audited(connection: duckdb.DuckDBPyConnection, generation: int, as_of: datetime) -> None:

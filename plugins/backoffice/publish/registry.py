@@ -6,15 +6,20 @@ row a published table. They are written in the transaction that publishes the ro
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg import sql
 
+from backoffice.errors import PublishError
 from backoffice.publish.session import Connection
 
 SCHEMA = "marts"
 _HISTORY = "90 days"  # a version every few seconds is ten million rows a year
+LOCK_SECONDS = 30.0
+_POLL_SECONDS = 0.02
 _LOCK = 7_203_411  # any number no other program locks in the database
 
 _DDL = """
@@ -69,14 +74,58 @@ def ensure(pg: Connection) -> None:
 
 
 def lock(pg: Connection) -> None:
-    """Keep a second publisher out until the end of the transaction."""
-    pg.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    """Keep a second publisher out until the end of the transaction.
+
+    Raises:
+        PublishError: another publisher is at work for longer than a publication should take; names its session.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not _try_lock(pg):
+        if time.monotonic() >= deadline:
+            raise PublishError(
+                f"another publisher is at work in PostgreSQL: {_holder(pg)}",
+                where="advisory lock of the publication",
+                rule="one publisher at a time",
+                next_step="wait for it, or end its session (pg_terminate_backend); the next cycle publishes",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _try_lock(pg: Connection) -> bool:
+    row = pg.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone()
+    return bool(row and row[0])
+
+
+def _holder(pg: Connection) -> str:
+    row = pg.execute(
+        """SELECT format('session %%s of %%s from %%s since %%s', a.pid, a.usename,
+                         coalesce(a.client_addr::text, 'its own machine'), date_trunc('second', a.xact_start))
+           FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+           WHERE l.locktype = 'advisory' AND l.granted AND l.objid = %s AND l.database = (
+               SELECT oid FROM pg_database WHERE datname = current_database())""",
+        (_LOCK,),
+    ).fetchone()
+    return str(row[0]) if row else "it has just ended"
 
 
 def current(pg: Connection) -> Recorded | None:
     """The current version; None when nothing was published."""
     row = pg.execute("SELECT version, generation, as_of FROM marts.publication WHERE is_current").fetchone()
     return Recorded(*row) if row else None
+
+
+def history(pg: Connection, limit: int) -> list[tuple[Any, ...]]:
+    """The newest versions and the current one: version, generation, as_of, published_at (UTC) and is_current."""
+    row = pg.execute("SELECT to_regclass('marts.publication')").fetchone()
+    if row is None or row[0] is None:
+        return []
+    pg.execute("SET timezone = 'UTC'")
+    return pg.execute(
+        """(SELECT version, generation, as_of, published_at, is_current FROM marts.publication
+            ORDER BY published_at DESC LIMIT %s)
+           UNION SELECT version, generation, as_of, published_at, is_current FROM marts.publication WHERE is_current""",
+        (limit,),
+    ).fetchall()
 
 
 def shown(pg: Connection) -> Recorded | None:

@@ -35,12 +35,20 @@ def connected(url: str) -> Iterator[Connection]:
             next_step="start it (`make up`) or correct BACKOFFICE_MARTS_URL; the next cycle publishes what was missed",
         ) from error
     with connection:
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever the role's default is
+        connection.read_only = False
         yield connection
 
 
 def prepare(pg: Connection) -> None:
-    """Settings of the transaction. An empty search path makes the server write every name in full."""
+    """Settings of the transaction, whatever the role or the database has set for readers.
+
+    An empty search path makes the server write every name in full. Without row security a statement that a row policy
+    would cut down fails instead of comparing half a table.
+    """
     for name, value in (
+        *((timeout, "0") for timeout in _timeouts(pg)),
+        ("row_security", "off"),
         ("lock_timeout", LOCK_TIMEOUT),
         ("search_path", "pg_catalog"),
         ("timezone", "UTC"),
@@ -48,6 +56,12 @@ def prepare(pg: Connection) -> None:
         ("client_min_messages", "warning"),
     ):
         pg.execute("SELECT set_config(%s, %s, true)", (name, value))
+
+
+def _timeouts(pg: Connection) -> list[str]:
+    """Those this server knows; transaction_timeout came with version 17."""
+    names = ["statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"]
+    return [name for (name,) in pg.execute("SELECT name FROM pg_settings WHERE name = ANY (%s)", (names,))]
 
 
 def relation(schema: str, name: str) -> sql.Identifier:

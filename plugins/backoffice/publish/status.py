@@ -1,7 +1,8 @@
 """The status beside the data, rewritten every cycle: an old version is seen to be old in every channel.
 
-``status.json``, ``status.duckdb`` and the schema ``ops`` in PostgreSQL hold the same three tables: ``status`` (one
-row), ``source_status`` (one row a source) and ``model_status`` (what the last publication did to each model).
+``status.json``, ``status.duckdb`` and the schema ``ops`` in PostgreSQL hold the same four tables: ``status`` (one
+row), ``source_status`` (one row a source), ``model_status`` (what the last publication did to each model) and
+``generation_status`` (the newest builds: published, held or withheld, and why).
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from backoffice.addresses import PUBLISHER, READER, marts_url
 from backoffice.durable import write_text
 from backoffice.errors import BackofficeError, PublishError
 from backoffice.publish import registry
+from backoffice.publish.hold import Hold
 from backoffice.publish.model import PublishedModel, TableChange
 from backoffice.publish.session import connected, prepare
-from backoffice.publish.status_tables import MODELS, SCHEMA, SOURCES, STATUS, TABLES
+from backoffice.publish.status_tables import GENERATIONS, MODELS, SCHEMA, SOURCES, STATUS, TABLES
 from backoffice.publish.swap import build, rebuild
 from backoffice.publish.tables import ensure_schema, existing_tables
 from backoffice.publish.writer import TableWriter
 from backoffice.settings import Settings
+
+State = Literal["published", "withheld", "held", "starting"]
 
 
 class SourceStatus(BaseModel):
@@ -52,6 +56,42 @@ class SourceStatus(BaseModel):
     published_seq: int = 0
 
 
+class GenerationStatus(BaseModel):
+    """One of the newest builds; ``reason`` says why a withheld one is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    generation: int
+    version: str | None
+    as_of: datetime
+    state: Literal["published", "held", "withheld", "unfinished"]
+    reason: str = ""
+    published_at: datetime | None = None
+
+
+class HoldStatus(BaseModel):
+    """A rollback that stops publishing, as readers are told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    held_since: datetime | None = None
+    hold_actor: str | None = None
+    hold_reason: str | None = None
+    rolled_back_from: str | None = None
+
+    @classmethod
+    def of(cls, hold: Hold | None) -> HoldStatus:
+        """The fields of a hold that is set; empty without one."""
+        if hold is None or not hold.stops:
+            return cls()
+        return cls(
+            held_since=hold.since,
+            hold_actor=hold.actor,
+            hold_reason=hold.reason,
+            rolled_back_from=hold.from_version,
+        )
+
+
 class Status(BaseModel):
     """What readers see and why; the version fields are empty until the first publication.
 
@@ -60,7 +100,7 @@ class Status(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    state: Literal["published", "withheld", "starting"]
+    state: State
     reason: str
     checked_at: datetime
     version: str | None = None
@@ -71,6 +111,8 @@ class Status(BaseModel):
     steps: dict[str, float] = {}
     sources: tuple[SourceStatus, ...] = ()
     models: tuple[TableChange, ...] = ()
+    generations: tuple[GenerationStatus, ...] = ()
+    hold: HoldStatus = HoldStatus()
 
 
 def write_status(settings: Settings, status: Status) -> None:
@@ -87,6 +129,14 @@ def write_status(settings: Settings, status: Status) -> None:
     said["file_error"] = str(failures[1]) if failures[1] else None
     failures.append(_try(lambda: _write_json(status, said, settings.status_dir), "status.json"))
     _raise_all([failure for failure in failures if failure])
+
+
+def last_status(settings: Settings) -> Status | None:
+    """The status written last, as ``status.json`` has it; None before the first, or when it is of another release."""
+    try:
+        return Status.model_validate_json((settings.status_dir / "status.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _try(write: Callable[[], None], channel: str) -> BackofficeError | None:
@@ -137,9 +187,14 @@ def _write_json(status: Status, said: dict[str, Any], folder: Path) -> None:
 def _fill(file: duckdb.DuckDBPyConnection, status: Status, said: dict[str, Any]) -> None:
     """The tables in ``main``, and in the schema they have in PostgreSQL by views: a query works in both places."""
     file.execute(f"SET TimeZone = 'UTC'; CREATE SCHEMA {SCHEMA}")
-    _fill_table(file, STATUS, [status.model_dump(exclude={"sources", "models", "steps"}) | said])
+    _fill_table(file, STATUS, [_flat(status) | said])
     _fill_table(file, SOURCES, [source.model_dump() for source in status.sources])
     _fill_table(file, MODELS, [asdict(change) for change in status.models])
+    _fill_table(file, GENERATIONS, [generation.model_dump() for generation in status.generations])
+
+
+def _flat(status: Status) -> dict[str, Any]:
+    return status.model_dump(exclude={"sources", "models", "generations", "steps", "hold"}) | status.hold.model_dump()
 
 
 def _fill_table(file: duckdb.DuckDBPyConnection, table: PublishedModel, rows: list[dict[str, Any]]) -> None:

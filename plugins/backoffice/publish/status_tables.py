@@ -1,4 +1,4 @@
-"""The three tables of the status, the same in ``status.duckdb`` and in PostgreSQL's schema ``ops``."""
+"""The four tables of the status, the same in ``status.duckdb`` and in PostgreSQL's schema ``ops``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,22 @@ STATUS = _table(
     "checked_at",
     "One row: the version readers see, and why it is not a newer one. Rewritten every cycle.",
     (
-        ("state", "VARCHAR", "published, withheld (the version before stays) or starting (nothing published yet)."),
-        ("reason", "VARCHAR", "Why publication is withheld; empty when it is not."),
+        (
+            "state",
+            "VARCHAR",
+            "published, withheld (the version before stays), held (rolled back) or starting.",
+        ),
+        ("reason", "VARCHAR", "Why readers do not see the newest build; empty when they do."),
         ("checked_at", "TIMESTAMPTZ", "When this was written; far in the past means that the platform stands still."),
         ("version", "VARCHAR", "Version of the marts in PostgreSQL."),
         ("generation", "BIGINT", "The build it was made by."),
         ("as_of", "TIMESTAMPTZ", "Instant the marts were built for."),
         ("published_at", "TIMESTAMPTZ", "When readers first saw the version."),
         ("file_version", "VARCHAR", "Version of the DuckDB file, which has its own cadence."),
+        ("rolled_back_from", "VARCHAR", "Version a rollback took away; null unless publishing is held."),
+        ("hold_actor", "VARCHAR", "Who rolled back."),
+        ("hold_reason", "VARCHAR", "And why."),
+        ("held_since", "TIMESTAMPTZ", "Nothing was published since."),
         ("postgres_error", "VARCHAR", "Why PostgreSQL could not be written this cycle; null when it was."),
     ),
 )
@@ -63,9 +71,23 @@ MODELS = _table(
         ("updated", "BIGINT", "Rows changed."),
         ("deleted", "BIGINT", "Rows deleted."),
         ("rows", "BIGINT", "Rows after it."),
-        ("action", "VARCHAR", "difference, compared, created, rebuilt, unchanged, dropped or left."),
+        ("action", "VARCHAR", "difference, compared, created, rebuilt, unchanged, dropped, left or parked."),
         ("note", "VARCHAR", "Why a table that no model makes any more was left; else empty."),
     ),
 )
 
-TABLES = (STATUS, SOURCES, MODELS)
+GENERATIONS = _table(
+    "generation_status",
+    "generation",
+    "One row for each of the newest builds: whether readers got it, and why not.",
+    (
+        ("generation", "BIGINT", "Number of the build."),
+        ("version", "VARCHAR", "Its version; null until it is published or held."),
+        ("as_of", "TIMESTAMPTZ", "Instant it was built for."),
+        ("state", "VARCHAR", "published, held (by a rollback), withheld (by its audit) or unfinished."),
+        ("reason", "VARCHAR", "Checks of the audit that withheld it; else empty."),
+        ("published_at", "TIMESTAMPTZ", "When readers first saw it."),
+    ),
+)
+
+TABLES = (STATUS, SOURCES, MODELS, GENERATIONS)

@@ -10,7 +10,8 @@ DDL = """
 CREATE SCHEMA IF NOT EXISTS meta;
 CREATE SCHEMA IF NOT EXISTS raw;
 
--- one row per build from load to publish; the newest with published_at is what readers see
+-- one row per build from load to publish. published_at: readers saw it; held_at: a hold kept it from them after its
+-- audit. Either way it is complete, and the next build starts from it
 CREATE TABLE IF NOT EXISTS meta.generation (
     generation BIGINT PRIMARY KEY,
     as_of TIMESTAMPTZ NOT NULL,
@@ -21,8 +22,10 @@ CREATE TABLE IF NOT EXISTS meta.generation (
     audited_at TIMESTAMPTZ,
     audit_passed BOOLEAN,
     published_at TIMESTAMPTZ,
-    version VARCHAR
+    version VARCHAR,
+    held_at TIMESTAMPTZ
 );
+ALTER TABLE meta.generation ADD COLUMN IF NOT EXISTS held_at TIMESTAMPTZ;
 
 -- one row per landed batch that was loaded; max(batch_seq) per source is the watermark
 CREATE TABLE IF NOT EXISTS meta.batch (
@@ -224,9 +227,9 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def published_generation(connection: duckdb.DuckDBPyConnection) -> int:
-    """The newest generation readers see; 0 before the first publication."""
+    """The newest generation that was published, or held after its audit; 0 before the first. Builds start from it."""
     row = connection.execute(
-        "SELECT coalesce(max(generation), 0) FROM meta.generation WHERE published_at IS NOT NULL"
+        "SELECT coalesce(max(generation), 0) FROM meta.generation WHERE coalesce(published_at, held_at) IS NOT NULL"
     ).fetchone()
     return int(row[0]) if row else 0
 
