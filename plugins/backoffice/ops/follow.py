@@ -36,9 +36,9 @@ def follow(
     stop: threading.Event | None = None,
     on_published: Callable[[Results], None] | None = None,
 ) -> int:
-    """Refresh whenever something has landed, for some time; returns the number of published versions.
+    """Refresh whenever something has landed, for some time or until a rollback stops publishing.
 
-    The lease is free between two cycles, and whoever waits for it goes first.
+    Returns the number of published versions. The lease is free between two cycles, and whoever waits for it goes first.
 
     Args:
         settings: the platform's.
@@ -64,6 +64,8 @@ def follow(
         refreshed_at = time.monotonic()
         # our own verdicts are landed too and need no cycle of their own
         landed = newest | {name: seq for name, seq in _landed(settings).items() if name.startswith("_")}
+        if "held" in results.get("publish", {}):
+            break  # a run shows it: its own publish step is skipped while a rollback holds it
         if results and not results["load"]["idle"]:
             published += 1
             logger.info("%s", _line(results))

@@ -20,7 +20,7 @@ from backoffice.errors import AlertError
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.ops.state import SupervisorState, read_state
 from backoffice.publish import Status, current_file
-from backoffice.publish.file import FileManifest
+from backoffice.publish.versions import FileManifest
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig, read_sources
 from backoffice.watch.failures import TaskFailure, failures
