@@ -22,12 +22,12 @@
 {% endmacro %}
 
 {# Pre-hook before clear_touched: remember which keys of a dependent mart the rows about to go belonged to. #}
-{% macro touch_dependent(model, key_expression, key, touched) %}
+{% macro touch_dependent(model, key_expression, key, touched, also=none) %}
     {%- set existing = load_relation(this) -%}
     {%- if existing is not none and not should_full_refresh() -%}
     insert into {{ source('meta', 'touched') }}
     select distinct '{{ model }}', {{ key_expression }}, {{ generation() }} from {{ this }}
-    where {{ key }} in (select key from {{ ref(touched) }})
+    where {{ key }} in (select key from {{ ref(touched) }}){% if also %} or {{ also }}{% endif %}
     {%- else -%}
     select 1 as nothing_to_touch
     {%- endif -%}

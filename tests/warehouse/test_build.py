@@ -217,3 +217,33 @@ def test_incremental_equals_full(make_world: Callable[..., Any], seed: int) -> N
     assert steps["fct_sales_order_lines"], "the random world has no lines: the comparison would be empty"
     waiting = "SELECT entity, native_key, batch_id, row_no, waits_for FROM meta.waiting ORDER BY ALL"
     assert world.query(waiting) == whole.query(waiting)
+
+
+def test_a_line_that_moves_leaves_the_order_it_was_in(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    other = ("sales_order", "c", {"order_id": "O2", "customer_id": "K1"})
+    world.land(*PEOPLE, ORDER, other, LINE)
+    world.cycle()
+    world.land(("sales_order_line", "u", LINE[2] | {"order_id": "O2"}))
+    world.cycle()
+    assert world.query("SELECT order_line_id, order_id FROM marts.fct_sales_order_lines") == [("L1", "O2")]
+    world.land(("sales_order_line", "u", LINE[2]), ("sales_order", "d", {"order_id": "O1"}))
+    world.cycle()
+    assert world.query("SELECT count(*) FROM marts.fct_sales_order_lines") == [(0,)]
+    assert world.query("SELECT count(*) FROM marts.mart_sales_by_month_customer_employee") == [(0,)]
+
+
+def test_an_assignment_that_moves_changes_both_people_and_their_orders(make_world: Callable[..., Any]) -> None:
+    """A version of the salesperson that an assignment splits, or no longer splits, is another version to the order."""
+    world = make_world()
+    world.land(*PEOPLE, ("employee", "c", {"employee_id": "E2"}), ORDER, LINE)
+    world.cycle()
+    in_force = """SELECT e.valid_from, e.department_id FROM marts.fct_sales_order_lines AS f
+        JOIN marts.dim_employee AS e USING (employee_key)"""
+    before = world.query(in_force)
+    world.land(("employment", "u", {"employment_id": "J1", "employee_id": "E2"}))
+    world.cycle()
+    after = world.query(in_force)
+    assert before[0][1] == "D1" and after[0][1] is None and after[0][0] < before[0][0]
+    people = "SELECT employee_id, department_id FROM marts.dim_employee WHERE is_current ORDER BY ALL"
+    assert world.query(people) == [("E1", None), ("E2", "D1")]

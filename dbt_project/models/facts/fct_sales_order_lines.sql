@@ -2,8 +2,8 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', on_schema_change='fail',
     pre_hook=[
-        "{{ touch_dependent('mart_sales_by_month_customer_employee', 'sales_month_key', 'sales_order_key', 'int_sales__touched_orders') }}",
-        "{{ clear_touched('sales_order_key', 'int_sales__touched_orders', 'order_line_key') }}"
+        "{{ touch_dependent('mart_sales_by_month_customer_employee', 'sales_month_key', 'sales_order_key', 'int_sales__touched_orders', is_changed_line()) }}",
+        "{{ clear_touched('sales_order_key', 'int_sales__touched_orders', 'order_line_key', is_changed_line()) }}"
     ]
 ) }}
 

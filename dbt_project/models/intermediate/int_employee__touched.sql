@@ -22,3 +22,9 @@ from {{ ref('base_employment') }} as j
 inner join {{ ref('base_department') }} as d
     on d.department_key = md5(j.source_relation || '|' || j.department_id)
 where d._generation > (select b.published_generation from {{ ref('int_build') }} as b)
+
+union
+
+-- a moved or deleted assignment leaves its employee before without it
+select r.key
+from {{ ref('int_employee__reassigned') }} as r

@@ -31,6 +31,15 @@ where e._known_generation > (select b.published_generation from {{ ref('int_buil
 
 union
 
+-- an assignment splits its employees' versions, and one that is gone no longer does
+select o.sales_order_key as key
+from {{ ref('base_sales_order') }} as o
+where md5(o.source_relation || '|' || o.salesperson_id) in (
+    select r.key from {{ ref('int_employee__reassigned') }} as r
+)
+
+union
+
 select md5(l.source_relation || '|' || l.order_id) as key
 from {{ ref('base_sales_order_line') }} as l
 inner join {{ ref('base_sales_order') }} as o
