@@ -79,6 +79,10 @@ class ValidationError(BackofficeError):
     """A gate could not judge its rows: not that rows are bad, but that judging failed."""
 
 
+class NotQuarantinedError(ValidationError):
+    """What a person decides about is not out, or was decided already."""
+
+
 class WarehouseError(BackofficeError):
     """Loading or building the warehouse failed."""
 

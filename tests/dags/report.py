@@ -74,6 +74,8 @@ def describe_task(task: Any) -> dict[str, Any]:
         "retry_exponential_backoff": task.retry_exponential_backoff,
         "max_retry_delay": text(task.max_retry_delay),
         "execution_timeout": text(task.execution_timeout),
+        # a question to a person waits outside the worker and has a limit of its own
+        "response_timeout": text(getattr(task, "response_timeout", None)),
         "callbacks": sorted(
             name for when in ("failure", "retry", "success") for name in names(getattr(task, f"on_{when}_callback"))
         ),

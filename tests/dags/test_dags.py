@@ -18,7 +18,7 @@ pytestmark = pytest.mark.airflow
 
 CHECKOUT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
-FILES = ["collect.py", "maintenance.py", "refresh_marts.py", "source_files.py"]
+FILES = ["collect.py", "maintenance.py", "quarantine_review.py", "refresh_marts.py", "source_files.py"]
 
 
 def test_every_dag_file_was_found_and_loads(project_report):
@@ -54,12 +54,12 @@ def test_every_task_names_a_pool_that_is_made_at_start(project_report):
 def test_every_dag_is_documented_and_every_task_can_end(project_report):
     for name, dag in project_report["dags"].items():
         assert dag["documented"], name
-        assert all(task["execution_timeout"] for task in dag["tasks"].values()), name
+        assert all(task["execution_timeout"] or task["response_timeout"] for task in dag["tasks"].values()), name
 
 
 def test_a_broken_source_file_is_reported_and_takes_no_other_dag_away(report_of):
     report = report_of({"east.yaml": SOURCE.format(name="east"), "west.yaml": "source: [west"})
-    assert set(report["dags"]) == {"collect_east", "refresh_marts", "maintenance"}
+    assert set(report["dags"]) == {"collect_east", "refresh_marts", "maintenance", "quarantine_review"}
     assert list(report["import_errors"]) == ["source_files.py"]
     assert "west.yaml" in report["import_errors"]["source_files.py"]
     assert report["dags"]["refresh_marts"]["woken_by"] == ["backoffice://landed/east"]
@@ -68,7 +68,7 @@ def test_a_broken_source_file_is_reported_and_takes_no_other_dag_away(report_of)
 def test_without_sources_the_refresh_still_runs_every_minute(report_of):
     report = report_of({})
     assert report["import_errors"] == {}
-    assert set(report["dags"]) == {"refresh_marts", "maintenance"}
+    assert set(report["dags"]) == {"refresh_marts", "maintenance", "quarantine_review"}
     assert report["dags"]["refresh_marts"]["schedule"] == "* * * * *"
 
 

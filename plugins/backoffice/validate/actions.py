@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backoffice.contracts import load_contracts
-from backoffice.errors import ValidationError
+from backoffice.errors import NotQuarantinedError, ValidationError
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig, read_sources
@@ -106,7 +106,7 @@ def release_rule(settings: Settings, rule: str, person: Person, *, source: str |
     """
     found = [row for row in _out(settings, {"rule = ?": rule, "source = ?": source}) if not row.next]
     if not found or rule in (HOLD, WITH_DOCUMENT):
-        raise ValidationError(
+        raise NotQuarantinedError(
             f"nothing is out because of the rule {rule}" + (f" in {source}" if source else ""), next_step=_LIST
         )
     decided = [_release_of(row, person) for row in found]
@@ -204,10 +204,10 @@ def _source_of(settings: Settings, document: str, source: str | None) -> SourceC
 
 def _refuse_released(rows: list[OutRow], name: str) -> None:
     if rows and all(row.next.startswith("release") for row in rows):
-        raise ValidationError(f"{name} is released already: {rows[0].next}", next_step="the next cycle lets it in")
+        raise NotQuarantinedError(f"{name} is released already: {rows[0].next}", next_step="the next cycle lets it in")
 
 
-def _not_out(settings: Settings, name: str, condition: str, values: list[object]) -> ValidationError:
+def _not_out(settings: Settings, name: str, condition: str, values: list[object]) -> NotQuarantinedError:
     with open_outstanding(settings, LocalBatchStore(settings.landing_dir)) as connection:
         row = connection.execute(
             f"""SELECT actor, decided_at FROM decision WHERE decision = 'release' AND {condition}
@@ -215,10 +215,10 @@ def _not_out(settings: Settings, name: str, condition: str, values: list[object]
             values,
         ).fetchone()
     if row:
-        return ValidationError(
+        return NotQuarantinedError(
             f"{name} was released already by {row[0]} at {row[1]:%Y-%m-%d %H:%M} UTC", next_step=_LIST
         )
-    return ValidationError(f"{name} is not quarantined", next_step=_LIST)
+    return NotQuarantinedError(f"{name} is not quarantined", next_step=_LIST)
 
 
 def _other_rule(name: str, rule: str, own: list[OutRow]) -> ValidationError:

@@ -1,0 +1,52 @@
+{{ config(materialized='table', tags=['always']) }}
+
+-- one row per rule and source table: when it first and last failed, and how often
+with days as (
+    select
+        d.source,
+        d.table_name,
+        d.gate,
+        d.suite,
+        d.rule,
+        max_by(d.severity, d.judged_on) as severity,
+        min(d.first_failed_at) as first_failed_at,
+        max(d.last_failed_at) as last_failed_at,
+        cast(count(*) as bigint) as failed_days,
+        cast(sum(d.failures) as bigint) as failures,
+        cast(sum(d.failed_rows) as bigint) as failed_rows,
+        cast(sum(d.judged_rows) as bigint) as judged_rows
+    from {{ ref('mart_rule_daily') }} as d
+    group by d.source, d.table_name, d.gate, d.suite, d.rule
+),
+
+out_now as (
+    select
+        q.source,
+        q.table_name,
+        q.rule,
+        cast(count(distinct q.batch_id || '|' || cast(q.row_no as varchar)) as bigint) as quarantined_rows
+    from {{ source('meta', 'quarantined') }} as q
+    group by q.source, q.table_name, q.rule
+)
+
+select
+    md5(d.source || '|' || d.table_name || '|' || d.gate || '|' || d.suite || '|' || d.rule) as rule_key,
+    d.source,
+    d.table_name,
+    d.gate,
+    d.suite,
+    d.rule,
+    d.severity,
+    d.first_failed_at,
+    d.last_failed_at,
+    d.failed_days,
+    d.failures,
+    d.failed_rows,
+    d.judged_rows,
+    cast(
+        case when d.judged_rows > 0 then cast(d.failed_rows as double) / cast(d.judged_rows as double) end
+        as decimal(9, 6)
+    ) as failure_rate,
+    cast(coalesce(o.quarantined_rows, 0) as bigint) as quarantined_rows
+from days as d
+left join out_now as o on o.source = d.source and o.table_name = d.table_name and o.rule = d.rule

@@ -1,0 +1,77 @@
+"""When did a rule first fail, how often, in which source: kept by what changed, equal to counting all verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.warehouse import world as worlds
+
+from backoffice.contracts import load_contracts
+from backoffice.settings import Settings
+from backoffice.warehouse.connection import open_warehouse
+from backoffice.warehouse.generate import write_files
+
+CHECKOUT = Path(__file__).parents[2]
+DAILY = "SELECT * EXCLUDE (_generation) FROM marts.mart_rule_daily ORDER BY ALL"
+HISTORY = "SELECT * FROM marts.mart_rule_history ORDER BY ALL"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> worlds.World:
+    settings: Settings = worlds.workspace(CHECKOUT, tmp_path)
+    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(load_contracts(settings.contracts_dir)))
+    write_files(settings)
+    return worlds.World(settings)
+
+
+def _judged(world: worlds.World, day: str, rows: int, *verdicts: tuple[str, int]) -> None:
+    """A landed batch, judged at noon of a day: (rule, row number) of what failed."""
+    landed = world.land(("product", "c", {"product_id": f"P{day}{rows}"}))
+    with open_warehouse(world.settings) as connection:
+        generation = connection.execute("SELECT coalesce(max(generation), 0) + 1 FROM meta.generation").fetchone()
+        place = {"at": f"{day} 12:00:00+00", "g": generation[0] if generation else 1, "batch": landed.batch_id}
+        connection.execute(
+            """INSERT INTO meta.judged BY NAME SELECT 'v' AS verdict_batch_id, 'mini' AS source,
+            'product' AS table_name, 'landing' AS gate, 'p' AS suite, '1' AS suite_version, $rows AS judged_rows,
+            0 AS failed_rows, $at::TIMESTAMPTZ AS judged_at, $g AS generation""",
+            {"rows": rows, "at": place["at"], "g": place["g"]},
+        )
+        for rule, row_no in verdicts:
+            connection.execute(
+                """INSERT INTO meta.verdict BY NAME SELECT 'v' AS verdict_batch_id, 'mini' AS source,
+                'product' AS table_name, $batch AS batch_id, $row AS row_no, 'landing' AS gate, 'p' AS suite,
+                '1' AS suite_version, $rule AS rule, 'error' AS severity, '{}' AS row_json,
+                $at::TIMESTAMPTZ AS judged_at, $g AS generation""",
+                place | {"row": row_no, "rule": rule},
+            )
+    world.cycle()
+
+
+def test_history_is_kept_by_what_changed_and_equals_a_full_build(world: worlds.World) -> None:
+    world.land(("product", "c", {"product_id": "P0"}))
+    world.cycle()
+    _judged(world, "2026-03-01", 10, ("a", 1), ("a", 2), ("b", 1))
+    _judged(world, "2026-03-02", 4)
+    _judged(world, "2026-03-03", 5, ("a", 1))
+    _judged(world, "2026-03-03", 15)  # judged later on the same day: the day's rate falls
+    days = "SELECT rule, judged_on::VARCHAR, failures, failed_rows, judged_rows, failure_rate::VARCHAR "
+    assert world.query(f"{days} FROM marts.mart_rule_daily ORDER BY 2, 1") == [
+        ("a", "2026-03-01", 2, 2, 10, "0.200000"),
+        ("b", "2026-03-01", 1, 1, 10, "0.100000"),
+        ("a", "2026-03-03", 1, 1, 20, "0.050000"),
+    ]
+    first: Any = "SELECT rule, first_failed_at::DATE::VARCHAR, last_failed_at::DATE::VARCHAR, failed_days, failed_rows "
+    assert world.query(f"{first} FROM marts.mart_rule_history ORDER BY 1") == [
+        ("a", "2026-03-01", "2026-03-03", 2, 3),
+        ("b", "2026-03-01", "2026-03-01", 1, 1),
+    ]
+    written = world.query("SELECT count(DISTINCT _generation) FROM marts.mart_rule_daily")
+    assert written == [(2,)], "an old day is not written again"
+    before = [world.query(query) for query in (DAILY, HISTORY)]
+    with open_warehouse(world.settings) as connection:
+        connection.execute("DELETE FROM meta.project")  # another project: everything is built anew
+    world.cycle()
+    assert world.query("SELECT count(DISTINCT _generation) FROM marts.mart_rule_daily") == [(1,)]
+    assert [world.query(query) for query in (DAILY, HISTORY)] == before
