@@ -221,10 +221,14 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _numbered(folder: Path) -> list[Path]:
+def _numbered(folder: Path) -> Iterator[Path]:
+    """Folders named by a number, the greatest first; made one by one, because only the first are looked at."""
     if not folder.exists():
-        return []
-    return sorted((path for path in folder.iterdir() if path.name.isdigit()), reverse=True)
+        return
+    with os.scandir(folder) as entries:
+        names = sorted((entry.name for entry in entries if entry.name.isdigit()), reverse=True)
+    for name in names:
+        yield folder / name
 
 
 def _files(paths: Iterable[str]) -> str:

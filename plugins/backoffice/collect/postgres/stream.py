@@ -23,6 +23,7 @@ _LARGE_BYTES = 64 << 20  # of one transaction in memory; what is beyond goes to 
 _MOST_COPIES = 10
 _IDLE_SECONDS = 1.0
 _CATALOGUE_SECONDS = 3.0
+_BETWEEN_LOOKS = 64  # messages of one transaction between two looks at the clock
 _LOOK_SECONDS = 0.25  # how long a stop or a request can go unseen while nothing arrives
 
 
@@ -75,6 +76,7 @@ class ChangeStream:
         self._decoder = Decoder()
         self._transaction: TransactionRows | None = None
         self._bytes = 0
+        self._messages = 0
         self._spilling = False
         self._idle_at = self._looked_at = self._asked_at = time.monotonic()
 
@@ -115,9 +117,12 @@ class ChangeStream:
             return Outcome.AGAIN
 
     def _step(self) -> Outcome | None:
-        message = self._link.read(self._patience())
+        message = self._link.read(0.0) or self._link.read(self._patience())
         if isinstance(message, bytes):
             self._take(message)
+            self._messages += 1
+            if self._transaction is not None and self._messages % _BETWEEN_LOOKS:
+                return None
         elif message is not None:
             self._alive(message)
         if self._is_due():
@@ -153,13 +158,20 @@ class ChangeStream:
 
     def _take(self, payload: bytes) -> None:
         message = self._decoder.feed(payload)
-        if isinstance(message, Begin):
+        if isinstance(message, Change):
+            self._change(self._arriving(), message, len(payload))
+        elif isinstance(message, Begin):
             self._transaction = TransactionRows(message, self._shapes, self._offset.snapshots)
             self._bytes = 0
         elif isinstance(message, Commit):
             self._commit(message)
-        elif isinstance(message, Change | Truncate) and self._transaction is not None:
-            self._change(self._transaction, message, len(payload))
+        elif isinstance(message, Truncate):
+            self._change(self._arriving(), message, len(payload))
+
+    def _arriving(self) -> TransactionRows:
+        if self._transaction is None:
+            raise CollectError("a change came outside of a transaction", where=f"source {self._run.source}")
+        return self._transaction
 
     def _change(self, transaction: TransactionRows, message: Change | Truncate, size: int) -> None:
         if isinstance(message, Truncate):
