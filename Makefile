@@ -47,6 +47,8 @@ format: $(INSTALLED) ## Put the code into its format.
 lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock, keeping versions that still fit.
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
 	  --group dev pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --constraint requirements.lock pyproject.toml -o requirements.runtime.lock
 
 bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit to the marts; the platform must be up.
 	$(BIN)/python benchmarks/freshness.py --rate 200 --seconds 300

@@ -13,7 +13,9 @@ from backoffice.addresses import (
     SUPERUSER,
     airflow_db_url,
     marts_url,
+    platform_admin_url,
     postgres_url,
+    source_admin_url,
     source_url,
 )
 from backoffice.errors import SettingsError
@@ -60,6 +62,26 @@ def test_a_password_is_escaped(settings):
     settings.secrets_path.write_text(json.dumps({"marts_reader_password": hard}))
     assert conninfo_to_dict(marts_url(settings))["password"] == hard
     assert conninfo_to_dict(postgres_url(1, "a b/c", "u:@", hard))["dbname"] == "a b/c"
+
+
+def test_a_server_of_ours_elsewhere_has_the_roles_of_the_embedded_one(settings):
+    secrets = load_secrets(settings)
+    elsewhere = settings.model_copy(
+        update={
+            "source_server_url": "postgresql://postgres:pw@source-db:5432/postgres",
+            "platform_server_url": "postgresql://postgres:pw@platform-db:5432/postgres",
+        }
+    )
+    for url, host, database, user, password in (
+        (source_url(elsewhere, "shop"), "source-db", "shop", COLLECTOR, secrets.source_collector_password),
+        (marts_url(elsewhere), "platform-db", "marts", READER, secrets.marts_reader_password),
+        (airflow_db_url(elsewhere), "platform-db", "airflow", "airflow", secrets.airflow_db_password),
+    ):
+        found = conninfo_to_dict(url.replace("+psycopg2", ""))
+        assert (found["host"], found["dbname"], found["user"], found["password"]) == (host, database, user, password)
+    assert source_admin_url(elsewhere) == elsewhere.source_server_url
+    assert platform_admin_url(elsewhere) == elsewhere.platform_server_url
+    assert conninfo_to_dict(platform_admin_url(settings))["port"] == str(settings.platform_port)
 
 
 def test_url_settings_replace_the_embedded_servers(settings):

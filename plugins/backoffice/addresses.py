@@ -34,7 +34,8 @@ def source_url(settings: Settings, database: str, role: str = COLLECTOR) -> str:
     """
     if settings.source_url:
         return _with(settings.source_url, "BACKOFFICE_SOURCE_URL", database=database)
-    return postgres_url(settings.source_port, database, role, _source_password(load_secrets(settings), role))
+    password = _source_password(load_secrets(settings), role)
+    return _of_server(settings.source_server_url, settings.source_port, database, role, password)
 
 
 def marts_url(settings: Settings, role: str = READER) -> str:
@@ -45,7 +46,7 @@ def marts_url(settings: Settings, role: str = READER) -> str:
     """
     password = _marts_password(load_secrets(settings), role)
     if not settings.marts_url:
-        return postgres_url(settings.platform_port, MARTS_DATABASE, role, password)
+        return _of_server(settings.platform_server_url, settings.platform_port, MARTS_DATABASE, role, password)
     if role == PUBLISHER:
         return settings.marts_url
     return _with(settings.marts_url, "BACKOFFICE_MARTS_URL", login=(role, password))
@@ -55,10 +56,21 @@ def airflow_db_url(settings: Settings) -> str:
     """SQLAlchemy URL of Airflow's metadata database."""
     if settings.airflow_db_url:
         return settings.airflow_db_url
-    url = postgres_url(
-        settings.platform_port, AIRFLOW_DATABASE, AIRFLOW_OWNER, load_secrets(settings).airflow_db_password
-    )
+    password = load_secrets(settings).airflow_db_password
+    url = _of_server(settings.platform_server_url, settings.platform_port, AIRFLOW_DATABASE, AIRFLOW_OWNER, password)
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def source_admin_url(settings: Settings) -> str:
+    """The superuser on the platform's own source server, embedded or not."""
+    own = postgres_url(settings.source_port, SUPERUSER, SUPERUSER, load_secrets(settings).source_password)
+    return settings.source_server_url or own
+
+
+def platform_admin_url(settings: Settings) -> str:
+    """The superuser on the platform's own server, embedded or not."""
+    own = postgres_url(settings.platform_port, SUPERUSER, SUPERUSER, load_secrets(settings).platform_password)
+    return settings.platform_server_url or own
 
 
 def airflow_page(settings: Settings) -> str:
@@ -69,6 +81,13 @@ def airflow_page(settings: Settings) -> str:
 def postgres_url(port: int, database: str, user: str, password: str) -> str:
     """URL of a database on this machine; the parts are escaped."""
     return f"postgresql://{_escape(user)}:{_escape(password)}@{LOOPBACK}:{port}/{_escape(database)}"
+
+
+def _of_server(server: str, port: int, database: str, user: str, password: str) -> str:
+    """A role of ours on the server of that URL, or on the embedded one of that port."""
+    if not server:
+        return postgres_url(port, database, user, password)
+    return _with(server, "BACKOFFICE_…_SERVER_URL", database=database, login=(user, password))
 
 
 def _escape(part: str) -> str:

@@ -28,6 +28,18 @@ class Settings(BaseSettings):
     source_port: int = Field(28432, description="Embedded PostgreSQL with the demo's operational systems.")
     platform_port: int = Field(28433, description="Embedded PostgreSQL with Airflow's metadata and the marts.")
     airflow_port: int = Field(28080, description="Airflow's web page and API.")
+    listen_host: str = Field(
+        "127.0.0.1", description="Address the web servers listen on; another one only in a container of its own."
+    )
+    airflow_host: str = Field("127.0.0.1", description="Host on which the other processes reach Airflow's API server.")
+    source_server_url: str = Field(
+        "",
+        repr=False,
+        description="Superuser URL of a server used like the embedded source cluster: roles and demo are made in it.",
+    )
+    platform_server_url: str = Field(
+        "", repr=False, description="Likewise for the platform's: databases and roles are made there."
+    )
     source_url: str = Field("", description="External server in place of the embedded source cluster.")
     marts_url: str = Field("", description="External database for the marts in place of the embedded one.")
     airflow_db_url: str = Field("", description="External database for Airflow's metadata.")

@@ -46,6 +46,7 @@ def prepare_airflow(settings: Settings) -> None:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if is_prepared(settings):
         return
+    settings.logs_dir.mkdir(parents=True, exist_ok=True)
     log_path = settings.logs_dir / "airflow-prepare.log"
     rotate(log_path, settings.log_file_mb * 1_000_000)
     with log_path.open("ab") as output:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from backoffice.addresses import LOOPBACK, airflow_db_url
+from backoffice.addresses import LOOPBACK, airflow_db_url, airflow_page
 from backoffice.airflow.names import REFRESH_SLOTS, SPARE_COLLECTORS
 from backoffice.airflow.sources import readable_sources
 from backoffice.secrets import load_secrets
@@ -31,8 +31,8 @@ def airflow_home(settings: Settings) -> Path:
 
 
 def airflow_url(settings: Settings) -> str:
-    """Address of Airflow's page and API, without a slash at the end."""
-    return f"http://{LOOPBACK}:{settings.airflow_port}"
+    """Address at which the platform's processes reach Airflow's API, without a slash at the end."""
+    return f"http://{settings.airflow_host}:{settings.airflow_port}"
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
@@ -79,15 +79,14 @@ def _core(settings: Settings) -> dict[str, str]:
 
 def _servers(settings: Settings) -> dict[str, str]:
     secrets = load_secrets(settings)
-    url = airflow_url(settings)
     return {
-        "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__HOST": LOOPBACK,
+        "AIRFLOW__API__BASE_URL": airflow_page(settings),
+        "AIRFLOW__API__HOST": settings.listen_host,
         "AIRFLOW__API__INSTANCE_NAME": "Backoffice Data Platform",
         "AIRFLOW__API__PORT": str(settings.airflow_port),
         "AIRFLOW__API__SECRET_KEY": secrets.airflow_api_secret,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.airflow_jwt_secret,
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{airflow_url(settings)}/execution/",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": LOOPBACK,
     }
 

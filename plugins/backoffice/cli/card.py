@@ -11,8 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from backoffice.addresses import marts_url
-from backoffice.airflow.environment import airflow_url
+from backoffice.addresses import airflow_page, marts_url
 from backoffice.airflow.names import ADMIN
 from backoffice.cli.console import out
 from backoffice.cli.published import read_status
@@ -29,7 +28,7 @@ def card_lines(settings: Settings) -> list[tuple[str, str]]:
     secrets = load_secrets(settings)
     file = settings.marts_dir / STABLE
     return [
-        ("Airflow", airflow_url(settings)),
+        ("Airflow", airflow_page(settings)),
         ("  user", ADMIN),
         ("  password", secrets.airflow_admin_password),
         ("psql", f"{command} psql"),

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from backoffice.cli import alerts, contracts, data, doctor, platform, quarantine, repair, versions
+from backoffice.cli import alerts, contracts, data, doctor, parts, platform, quarantine, repair, versions
 from backoffice.cli.console import show_error
 from backoffice.errors import BackofficeError
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(platform.app)
 app.add_typer(data.app)
+app.add_typer(parts.app)
 app.add_typer(repair.app)
 app.add_typer(versions.app)
 app.add_typer(doctor.app)

@@ -11,10 +11,9 @@ from backoffice.airflow.environment import child_environment, inherited_environm
 from backoffice.errors import BackofficeError
 from backoffice.ops.postgres import (
     EmbeddedPostgres,
+    embedded_clusters,
     ensure_platform,
     ensure_source_roles,
-    platform_cluster,
-    source_cluster,
 )
 from backoffice.ops.process import Component
 from backoffice.ops.supervisor import Preparation, Supervisor
@@ -26,21 +25,15 @@ log = logging.getLogger(__name__)
 
 def servers(settings: Settings) -> Sequence[EmbeddedPostgres]:
     """The embedded PostgreSQL servers that no URL setting replaces."""
-    wanted = []
-    if not settings.source_url:
-        wanted.append(source_cluster(settings))
-    if not (settings.airflow_db_url and settings.marts_url):
-        wanted.append(platform_cluster(settings))
-    return wanted
+    return embedded_clusters(settings)
 
 
 def preparations(settings: Settings) -> Sequence[Preparation]:
     """What must be there before the processes start."""
-    names = {server.name for server in servers(settings)}
     wanted = []
-    if "source" in names:
+    if not settings.source_url and (settings.demo or not settings.source_server_url):
         wanted.append(Preparation("creating the source's roles", lambda: ensure_source_roles(settings)))
-    if "platform" in names:
+    if not (settings.airflow_db_url and settings.marts_url):
         wanted.append(Preparation("creating the platform's databases", lambda: ensure_platform(settings)))
     if _has_demo(settings):
         # before the collectors start, so that their first runs find something

@@ -21,6 +21,8 @@ from backoffice.addresses import (
     PUBLISHER,
     READER,
     SOURCE_OWNER,
+    platform_admin_url,
+    source_admin_url,
 )
 from backoffice.errors import ServerError
 from backoffice.ops.postgres_home import shared_dir
@@ -64,8 +66,8 @@ def platform_cluster(settings: Settings) -> EmbeddedPostgres:
 
 def embedded_clusters(settings: Settings) -> list[EmbeddedPostgres]:
     """The servers to start: those that no URL setting replaces."""
-    clusters = [] if settings.source_url else [source_cluster(settings)]
-    if not (settings.marts_url and settings.airflow_db_url):
+    clusters = [] if settings.source_url or settings.source_server_url else [source_cluster(settings)]
+    if not (settings.platform_server_url or (settings.marts_url and settings.airflow_db_url)):
         clusters.append(platform_cluster(settings))
     return clusters
 
@@ -94,7 +96,7 @@ def ensure_source_roles(settings: Settings) -> None:
     if settings.source_url:
         return
     secrets = load_secrets(settings)
-    with psycopg.connect(source_cluster(settings).url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(source_admin_url(settings), autocommit=True) as connection:
         _ensure_role(connection, SOURCE_OWNER, secrets.source_owner_password)
         _ensure_role(connection, COLLECTOR, secrets.source_collector_password, "LOGIN REPLICATION")
         _run(connection, "GRANT pg_read_all_data, {} TO {}", SOURCE_OWNER, COLLECTOR)
@@ -104,7 +106,7 @@ def ensure_source_database(settings: Settings, name: str) -> None:
     """Create a database owned by ``demo_owner`` in the source cluster, unless it is there; the server must run."""
     if settings.source_url:
         return
-    with psycopg.connect(source_cluster(settings).url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(source_admin_url(settings), autocommit=True) as connection:
         _ensure_database(connection, name, SOURCE_OWNER)
 
 
@@ -118,7 +120,7 @@ def ensure_platform(settings: Settings) -> None:
     if settings.airflow_db_url and settings.marts_url:
         return
     secrets = load_secrets(settings)
-    with psycopg.connect(platform_cluster(settings).url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(platform_admin_url(settings), autocommit=True) as connection:
         _run(connection, "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
         if not settings.airflow_db_url:
             _ensure_role(connection, AIRFLOW_OWNER, secrets.airflow_db_password)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from backoffice.addresses import LOOPBACK
 from backoffice.errors import AlertError, BackofficeError
 from backoffice.settings import Settings
 from backoffice.watch.causes import Cause, Kind
@@ -102,7 +101,7 @@ def watch(settings: Settings, stop: threading.Event) -> None:
         state.drop_unknown_channels(names, time.time())
         watcher = Watcher(settings, names, time.time())
         with (
-            serving(LOOPBACK, settings.watch_port, watcher.metrics.registry, watcher.is_healthy) as port,
+            serving(settings.listen_host, settings.watch_port, watcher.metrics.registry, watcher.is_healthy) as port,
             Delivery(settings, told),
         ):
             log.info("watching %s; metrics on port %d; telling %s", settings.home, port, ", ".join(names))
