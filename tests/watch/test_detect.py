@@ -15,6 +15,7 @@ from tests.watch.conftest import FILES, NOW, POSTGRES, World
 from backoffice.collect.heartbeat import Heartbeat
 from backoffice.collect.slot import SlotHealth, write_slot
 from backoffice.ops.state import ComponentRecord, ProcessRecord, SupervisorState, write_state
+from backoffice.publish import Hold
 from backoffice.watch import detect
 from backoffice.watch.causes import Cause
 from backoffice.watch.failures import clear_failure, record_failure
@@ -118,6 +119,25 @@ def test_a_withheld_publication_is_one_cause_and_not_also_a_stale_one(world):
     assert cause.key == "publication_withheld:marts"
     assert "I07 broke for 2 orders" in cause.how_bad
     assert detect.marts_stale(look(world, NOW + 86_400)) == []
+
+
+def test_a_hold_is_told_once_it_lasts_too_long_and_makes_nothing_stale(world):
+    world.land(NOW)
+    since = datetime.fromtimestamp(NOW, UTC)
+    hold = {"version": "1", "generation": 1, "as_of": since, "from_version": "2", "actor": "ann", "reason": "prices"}
+    set_on_disk = Hold(**hold, since=since, state="done")
+    folder = world.settings.publications_dir
+    folder.mkdir()
+    (folder / "hold.json").write_text(set_on_disk.model_dump_json())
+    assert detect.publication_held(look(world, NOW + 24 * 3600)) == []
+    late = look(world, NOW + 24 * 3600 + 1)
+    cause = one(detect.publication_held(late))
+    assert (cause.key, cause.since) == ("publication_held:marts", NOW)
+    assert "ann because: prices" in cause.how_bad
+    assert detect.marts_stale(late) == []
+    (folder / "hold.json").write_text(set_on_disk.model_copy(update={"state": "lifted"}).model_dump_json())
+    assert detect.publication_held(look(world, NOW + 25 * 3600)) == []
+    assert detect.marts_stale(look(world, NOW + 25 * 3600))
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_every_figure_is_what_the_files_say(world, watcher):
     assert found("version_age_seconds", channel="postgres") == 30
     assert found("version_generation", channel="postgres") == 7
     assert found("version_info", channel="postgres", version="000001-x") == 1
-    assert found("publication_withheld") == 0
+    assert found("publication_withheld") == found("publication_held") == 0
     assert found("status_age_seconds") == 30
     assert found("slot_retained_bytes", source="shop") == 123
     assert found("step_seconds_sum", step="transform") == 1.0

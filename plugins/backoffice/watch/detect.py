@@ -73,7 +73,7 @@ def marts_stale(seen: Observation) -> Found:
     """Marts that miss rows landed longer ago than their limit; a withheld or held publication is its own cause."""
     if seen.in_grace:
         return None
-    if seen.status and seen.status.state == "withheld":
+    if seen.hold or (seen.status and seen.status.state == "withheld"):
         return []
     found = [_stale(channel, lag, seen) for channel, lag in seen.marts_lag.items()]
     return [cause for cause in found if cause]
@@ -113,6 +113,24 @@ def publication_withheld(seen: Observation) -> Found:
             f"version {status.version or 'none'} of {moment(since)} stays; {status.reason}",
             "`backoffice status`, `backoffice quarantine list`; mend the rows or the model: the next cycle publishes",
             since,
+        )
+    ]
+
+
+def publication_held(seen: Observation) -> Found:
+    """A rollback's hold that nobody lifted for longer than such a thing takes."""
+    hold = seen.hold
+    if hold is None or seen.now - hold.since.timestamp() <= seen.settings.alert_hold_hours * 3600:
+        return []
+    return [
+        Cause(
+            Kind.PUBLICATION_HELD,
+            "marts",
+            "warning",
+            f"publishing is held for more than {seen.settings.alert_hold_hours:g} hours",
+            hold.sentence,
+            "`backoffice publish --resume` lifts it once its cause is mended",
+            hold.since.timestamp(),
         )
     ]
 
@@ -252,6 +270,7 @@ CHECKS: tuple[Check, ...] = (
     Check(Kind.SOURCE_LATE, source_late),
     Check(Kind.MARTS_STALE, marts_stale),
     Check(Kind.PUBLICATION_WITHHELD, publication_withheld),
+    Check(Kind.PUBLICATION_HELD, publication_held),
     Check(Kind.SLOT_AT_RISK, slot_at_risk),
     Check(Kind.QUARANTINE_RATE, quarantine_rate),
     Check(Kind.ROWS_WAITING, rows_waiting),

@@ -217,6 +217,12 @@ def _publication(seen: Observation) -> Iterator[Metric]:
     )
 
 
+def _hold(seen: Observation) -> Iterator[Metric]:
+    yield _gauge(
+        "publication_held", "1 while a rollback's hold stops publishing.", [((), float(seen.hold is not None))]
+    )
+
+
 def _machine(seen: Observation) -> Iterator[Metric]:
     free, total = seen.disk
     yield _gauge("disk_free_bytes", "Free on the disk of the platform's home.", [((), free)])
@@ -240,6 +246,7 @@ _GROUPS: tuple[Callable[[Observation], Iterator[Metric]], ...] = (
     _quarantine,
     _marts,
     _publication,
+    _hold,
     _machine,
 )
 

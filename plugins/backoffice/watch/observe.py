@@ -19,7 +19,7 @@ from backoffice.collect.slot import SlotHealth, read_slot
 from backoffice.errors import AlertError
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.ops.state import SupervisorState, read_state
-from backoffice.publish import Status, current_file
+from backoffice.publish import Hold, Status, current_file, read_hold
 from backoffice.publish.versions import FileManifest
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig, read_sources
@@ -149,6 +149,12 @@ class Observation:
     def set_aside(self) -> list[tuple[str, AsideFile]]:
         """Source and file of each file that could not be read."""
         return [(source.name, aside) for source in self.sources for aside in self._memory.aside(source.config)]
+
+    @cached_property
+    def hold(self) -> Hold | None:
+        """The hold of a rollback that stops publishing; None when publishing is allowed."""
+        found = read_hold(self.settings)
+        return found if found and found.stops else None
 
     @cached_property
     def failures(self) -> list[TaskFailure]:
