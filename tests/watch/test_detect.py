@@ -17,7 +17,7 @@ from backoffice.collect.slot import SlotHealth, write_slot
 from backoffice.ops.state import ComponentRecord, ProcessRecord, SupervisorState, write_state
 from backoffice.publish import Hold
 from backoffice.watch import detect
-from backoffice.watch.causes import Cause
+from backoffice.watch.causes import Cause, Kind
 from backoffice.watch.failures import clear_failure, record_failure
 from backoffice.watch.observe import Memory, Observation
 
@@ -242,6 +242,26 @@ def test_a_set_aside_file_that_was_landed_after_all_is_no_cause(world):
     batch = world.store.begin("shop")
     batch.commit(kind="file", offset=entry | {"passed_over": []})
     assert detect.file_set_aside(Observation(memory, NOW)) == []
+
+
+def test_a_nightly_comparison_that_differs_names_the_marts(world):
+    assert detect.nightly_differs(look(world)) == []
+    result = {"checked_at": "2026-03-01T08:00:00Z", "generation": 7, "as_of": "2026-03-01T08:00:00Z", "equal": False}
+    result["models"] = [
+        {"model": "fct_orders", "incremental": "a", "full": "b", "keys": ["1"]},
+        {"model": "dim_date", "incremental": "a", "full": "a", "keys": []},
+    ]
+    path = world.settings.status_dir / "full_build.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(result))
+    cause = one(detect.nightly_differs(look(world)))
+    assert (cause.how_bad, cause.since) == ("generation 7: fct_orders", NOW)
+    path.write_text(json.dumps(result | {"equal": True}))
+    assert detect.nightly_differs(look(world)) == []
+
+
+def test_every_kind_has_its_check():
+    assert {check.kind for check in detect.CHECKS} == set(Kind) - {Kind.CHECK_FAILED}
 
 
 def test_a_disk_that_is_nearly_full_is_told(world, monkeypatch):

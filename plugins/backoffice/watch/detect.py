@@ -213,6 +213,25 @@ def file_set_aside(seen: Observation) -> Found:
     ]
 
 
+def nightly_differs(seen: Observation) -> Found:
+    """The newest full build has other rows than the incremental one; the next equal comparison ends it."""
+    found = seen.full_build
+    if found is None or found.equal:
+        return []
+    marts = ", ".join(mart.model for mart in found.models if mart.incremental != mart.full)
+    return [
+        Cause(
+            Kind.NIGHTLY_DIFFERS,
+            "marts",
+            "critical",
+            "the full build differs from the incremental one",
+            f"generation {found.generation}: {marts}",
+            f"{seen.settings.status_dir / 'full_build.json'} names the keys; a full build publishes the right rows",
+            found.checked_at.timestamp(),
+        )
+    ]
+
+
 def disk_nearly_full(seen: Observation) -> Found:
     """Little space is left where everything is kept."""
     free, total = seen.disk
@@ -275,6 +294,7 @@ CHECKS: tuple[Check, ...] = (
     Check(Kind.QUARANTINE_RATE, quarantine_rate),
     Check(Kind.ROWS_WAITING, rows_waiting),
     Check(Kind.FILE_SET_ASIDE, file_set_aside),
+    Check(Kind.NIGHTLY_DIFFERS, nightly_differs),
     Check(Kind.DISK_NEARLY_FULL, disk_nearly_full),
     Check(Kind.PROCESS_DOWN, process_down),
 )

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import yaml
+from pydantic import AwareDatetime, BaseModel
 
 from backoffice.collect.heartbeat import last_caught_up
 from backoffice.collect.slot import SlotHealth, read_slot
@@ -52,6 +53,23 @@ class Backlog:
 
     batches: int
     since: float | None
+
+
+class ComparedMart(BaseModel):
+    """A mart's hash in the incremental and in the full build."""
+
+    model: str
+    incremental: str
+    full: str
+
+
+class FullBuildSeen(BaseModel):
+    """``status/full_build.json``: the newest comparison of the incremental build with a full one."""
+
+    checked_at: AwareDatetime
+    generation: int
+    equal: bool
+    models: tuple[ComparedMart, ...]
 
 
 class Memory:
@@ -155,6 +173,12 @@ class Observation:
         """The hold of a rollback that stops publishing; None when publishing is allowed."""
         found = read_hold(self.settings)
         return found if found and found.stops else None
+
+    @cached_property
+    def full_build(self) -> FullBuildSeen | None:
+        """The newest nightly comparison; None before the first."""
+        path = self.settings.status_dir / "full_build.json"
+        return FullBuildSeen.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
 
     @cached_property
     def failures(self) -> list[TaskFailure]:
