@@ -187,6 +187,7 @@ def near_the_end_of_ids(clusters) -> None:
         server.start()
 
 
+@pytest.mark.slow
 def test_ids_that_wrap_around(clusters, settings):
     near_the_end_of_ids(clusters)
     source = item_source(clusters.start("primary"), settings)

@@ -26,7 +26,7 @@ VALUES = {
     "mac": ("macaddr", ["08:00:2b:01:02:03"]),
     "nums": ("numrange", ["[1.0,2.5)", "empty"]),
     "days": ("datemultirange", ["{[2024-01-01,2024-02-01)}"]),
-    "real8": ("double precision", ["0.1", "1e-300", "NaN", "-Infinity"]),
+    "real8": ("double precision", ["0.1234567890123456", "1e-300", "NaN", "-Infinity"]),
     "at": ("timestamptz", ["2026-10-25 02:30:00+02"]),
     "day": ("date", ["2024-02-03"]),
     "vec": ("vector(3)", ["[1,2.5,-3]"]),

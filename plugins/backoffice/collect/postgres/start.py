@@ -115,9 +115,8 @@ class Starter:
             < reached,
             f"publication {self._run.publication} is missing": not self._publication.exists(),
         }
-        return next((reason for reason, applies in reasons.items() if applies), "") or self._why_timeline(
-            offset, system
-        )
+        found = next((reason for reason, applies in reasons.items() if applies), "")
+        return found or self._why_timeline(offset, system)
 
     def _why_timeline(self, offset: Offset, system: SystemIdentity) -> str:
         """A fail-over that lost what was landed; the log of the new timeline may have grown past it meanwhile."""
