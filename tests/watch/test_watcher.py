@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from tests.watch.conftest import World
@@ -149,9 +148,7 @@ def test_a_full_or_broken_state_stops_nothing_for_good(world, webhook, start):
     wait_until(lambda: webhook.received)
 
 
-def test_it_needs_neither_airflow_nor_postgres(world, webhook, start):
-    process = start()
-    several_looks(world, 1)
-    maps = Path(f"/proc/{process.pid}/maps").read_text()
-    modules = [line.split()[-1] for line in maps.splitlines() if "site-packages" in line]
-    assert not [name for name in modules if "/airflow/" in name or "/dbt" in name or "great_expectations" in name]
+def test_it_brings_neither_airflow_nor_dbt_nor_gx():
+    script = "import sys, backoffice.watch.__main__; print({'airflow', 'dbt', 'great_expectations'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
