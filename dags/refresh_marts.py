@@ -12,11 +12,12 @@ from backoffice.airflow.tasks import REFRESH_STEPS, follow_landings, refresh_ste
 from backoffice.settings import get_settings
 
 DOC = """\
-Brings what was landed into the published marts: **load → validate → transform → audit → publish**.
+Brings what was landed into the published marts: **load → validate → build → publish**.
 
 Woken by every landing, and once a minute. Each run works on everything landed and not yet published, whatever woke it,
 so a run that was missed or failed costs time and no data. The steps of a run share one generation and the warehouse's
-lease. A break found by **audit** stops the run before **publish**: readers keep the last audited version, and
+lease. **build** runs models and tests together: documents that a test names are quarantined and the rest is built
+again; a break that names nothing stops the run before **publish**. Readers then keep the last audited version, and
 `backoffice status` says why. Then **follow** goes on refreshing for some minutes in one process, in which a cycle takes
 half the time; a cycle that fails there ends it, and the next run shows the failing step.
 """

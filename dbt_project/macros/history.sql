@@ -31,6 +31,18 @@ ordered as (
     {%- endif %}
 ),
 
+-- a delete of what was never accepted says nothing
+lived as (
+    select *
+    from (
+        select
+            *,
+            sum(case when is_deleted then 0 else 1 end) over ({{ in_order }}) as live_so_far
+        from ordered
+    ) as counted
+    where live_so_far > 0
+),
+
 -- of versions that start at one instant (a transaction may write a row twice) the last one counts
 versions as (
     select *
@@ -38,7 +50,7 @@ versions as (
         select
             *,
             row_number() over (partition by {{ key }}, starts_at order by _batch_seq desc, _row_no desc) as from_last
-        from ordered
+        from lived
     ) as ranked
     where from_last = 1
 ),

@@ -1,12 +1,12 @@
 {#
   Base models: the newest accepted version of each key.
 
-  arrivals  versions of this build, and older ones that still wait for a parent
+  arrivals  versions of this build, older ones that still wait for a parent, and all versions of requalified keys
   admitted  arrivals whose required parents are there; a delete needs none
   An old version that is admitted late never replaces a newer one: the model's own rows compete too.
   A deleted key keeps its last known values, flagged is_deleted.
 #}
-{% macro arrivals(entity) %}
+{% macro arrivals(entity, key) %}
     select v.*
     from {{ ref('base_' ~ entity ~ '__versions') }} as v
     {%- if is_incremental() %}
@@ -17,7 +17,56 @@
     inner join {{ source('meta', 'waiting') }} as w
         on w.entity = '{{ entity }}' and w.batch_id = v._batch_id and w.row_no = v._row_no
     where v._generation <= {{ published_generation() }}
+    union all by name
+    select v.*
+    from {{ ref('base_' ~ entity ~ '__versions') }} as v
+    where v.{{ key }} in ({{ requalified(entity) }}) and v._generation <= {{ published_generation() }}
     {%- endif %}
+{% endmacro %}
+
+{# Keys of an entity whose accepted versions changed for another reason than new rows. #}
+{% macro requalified(entity) -%}
+    select q.key from {{ source('meta', 'requalified') }} as q
+    where q.entity = '{{ entity }}' and {{ is_new('q.generation') }}
+{%- endmacro %}
+
+{#
+  Pre-hook in the model's transaction: requalified keys leave the model, and come back from all their versions. Rows
+  whose parent left are requalified too: they wait for it again. What the leaving rows referred to is remembered for the
+  models that depend on it.
+
+  native      columns of the key in its source
+  references  columns that name rows of other tables
+#}
+{% macro withdraw(entity, key, native, parents, references) %}
+    {%- set existing = load_relation(this) -%}
+    {%- if existing is not none and not should_full_refresh() -%}
+    {%- for parent in parents %}
+    insert into {{ source('meta', 'requalified') }} by name
+    select distinct
+        '{{ entity }}' as entity,
+        t.source_relation,
+        {% for column in native %}t.{{ column }}{{ " || '|' || " if not loop.last }}{% endfor %} as native_key,
+        t.{{ key }} as key,
+        {{ generation() }} as generation
+    from {{ this }} as t
+    inner join {{ source('meta', 'requalified') }} as q
+        on q.entity = '{{ parent.table }}' and {{ is_new('q.generation') }}
+        and q.source_relation = t.source_relation and q.native_key = t.{{ parent.column }}
+    where not exists (select 1 from {{ ref('base_' ~ parent.table) }} as p where p.{{ parent.table }}_key = q.key);
+    {%- endfor %}
+    {%- for column in references %}
+    insert into {{ source('meta', 'touched') }}
+    select distinct '{{ entity }}.{{ column }}', md5(t.source_relation || '|' || t.{{ column }}), {{ generation() }}
+    from {{ this }} as t
+    where t.{{ key }} in ({{ requalified(entity) }}) and t.{{ column }} is not null;
+    {%- endfor %}
+    delete from {{ this }} where {{ key }} in ({{ requalified(entity) }});
+    delete from {{ source('meta', 'waiting') }}
+    where entity = '{{ entity }}' and native_key in ({{ requalified(entity) }})
+    {%- else -%}
+    select 1 as nothing_to_withdraw
+    {%- endif -%}
 {% endmacro %}
 
 {% macro parent_is_there(parent) -%}
@@ -42,7 +91,7 @@
 
 {% macro newest_accepted(entity, key, parents, derived_relations, columns) %}
 with arrivals as (
-    {{ arrivals(entity) }}
+    {{ arrivals(entity, key) }}
 ),
 
 admitted as (
@@ -109,8 +158,17 @@ inner join ranked as live on live.{{ key }} = newest.{{ key }} and live.live_ran
 where newest.newest_rank = 1
 {% endmacro %}
 
+{# Of the first parent that is missing: its column or table by name, or (no name) the value that finds it. #}
+{% macro first_missing(parents, name=none) -%}
+    case
+        {%- for parent in parents %}
+        when not {{ parent_is_there(parent) }} then {{ "'" ~ parent[name] ~ "'" if name else 'a.' ~ parent.column }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
 {# Post-hook in the model's transaction: the arrivals that were not admitted are what waits now. #}
-{% macro keep_waiting(entity, key, parents, derived_relations) %}
+{% macro keep_waiting(entity, key, parents, document_column=none) %}
     {%- set waits_for -%}
         {%- for parent in parents %}
         case when not {{ parent_is_there(parent) }} then '{{ parent.table }} ' || a.{{ parent.column }} end{{ ',' if not loop.last }}
@@ -118,7 +176,7 @@ where newest.newest_rank = 1
     {%- endset %}
     create or replace temp table still_waiting as
     with arrivals as (
-        {{ arrivals(entity) }}
+        {{ arrivals(entity, key) }}
     )
     select
         '{{ entity }}' as entity,
@@ -127,7 +185,12 @@ where newest.newest_rank = 1
         a._batch_id as batch_id,
         a._row_no as row_no,
         concat_ws(', ', {{ waits_for }}) as waits_for,
-        coalesce(w.since_generation, {{ generation() }}) as since_generation
+        coalesce(w.since_generation, {{ generation() }}) as since_generation,
+        {{ ('a.' ~ document_column) if document_column else 'cast(null as varchar)' }} as document_key,
+        {{ first_missing(parents, 'column') }} as reference,
+        {{ first_missing(parents, 'table') }} as parent,
+        {{ first_missing(parents) }} as value,
+        a._ingested_at as ingested_at
     from arrivals as a
     left join {{ source('meta', 'waiting') }} as w
         on w.entity = '{{ entity }}' and w.batch_id = a._batch_id and w.row_no = a._row_no

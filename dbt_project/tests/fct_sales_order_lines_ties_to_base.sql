@@ -1,13 +1,18 @@
--- every live line of a live order is in the fact, once, with its amount: count and sum agree for each source and currency
-with base as (
+-- every live line of a live order is in the fact, once, with its amount: count and sum agree for each source and currency,
+-- over the orders this build touched; a full build touches all
+with touched as (
+    select t.key from {{ ref('int_sales__touched_orders') }} as t
+),
+
+base as (
     select
         l.source_relation,
         l.currency_code,
         count(*) as line_count,
         sum(l.net_amount) as net_amount
     from {{ ref('base_sales_order_line') }} as l
-    inner join {{ ref('base_sales_order') }} as o on o.sales_order_key = md5(l.source_relation || '|' || l.order_id)
-    where not l.is_deleted and not o.is_deleted
+    inner join {{ ref('base_sales_order') }} as o on o.source_relation = l.source_relation and o.order_id = l.order_id
+    where not l.is_deleted and not o.is_deleted and o.sales_order_key in (select t.key from touched as t)
     group by l.source_relation, l.currency_code
 ),
 
@@ -18,6 +23,7 @@ fact as (
         count(*) as line_count,
         sum(f.net_amount) as net_amount
     from {{ ref('fct_sales_order_lines') }} as f
+    where f.sales_order_key in (select t.key from touched as t)
     group by f.source_relation, f.currency_code
 )
 

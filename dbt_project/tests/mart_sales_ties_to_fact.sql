@@ -1,11 +1,17 @@
--- the mart's months add up to the fact, for each source and currency
-with fact as (
+-- the mart's months add up to the fact, for each source and currency, over the months this build touched; a full build
+-- touches all
+with touched as (
+    select t.key from {{ ref('int_sales__touched_months') }} as t
+),
+
+fact as (
     select
         f.source_relation,
         f.currency_code,
         sum(case when not f.is_cancelled then f.net_amount else 0 end) as net_amount,
         sum(case when f.is_cancelled then f.net_amount else 0 end) as cancelled_amount
     from {{ ref('fct_sales_order_lines') }} as f
+    where f.sales_month_key in (select t.key from touched as t)
     group by f.source_relation, f.currency_code
 ),
 
@@ -16,6 +22,7 @@ mart as (
         sum(m.net_amount) as net_amount,
         sum(m.cancelled_amount) as cancelled_amount
     from {{ ref('mart_sales_by_month_customer_employee') }} as m
+    where m.sales_month_key in (select t.key from touched as t)
     group by m.source_relation, m.currency_code
 )
 

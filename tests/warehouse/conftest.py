@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_world(project: Path, tmp_path: Path) -> Callable[..., Any]:
     """Build a World with a landing and a warehouse of its own."""
 
-    def make(name: str = "one") -> Any:
-        return world.World(Settings(project_dir=project, home=tmp_path / name))
+    def make(name: str = "one", **values: Any) -> Any:
+        return world.World(Settings(project_dir=project, home=tmp_path / name), **values)
 
     return make

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.warehouse.world import HASHED, table_hashes
 
 PEOPLE = (
     ("employee", "c", {"employee_id": "E1"}),
@@ -18,14 +19,6 @@ PEOPLE = (
 )
 ORDER = ("sales_order", "c", {"order_id": "O1", "customer_id": "K1", "salesperson_id": "E1"})
 LINE = ("sales_order_line", "c", {"order_line_id": "L1", "order_id": "O1", "product_id": "P1"})
-HASHED = (
-    "dim_customer",
-    "dim_product",
-    "dim_employee",
-    "fct_sales_order_lines",
-    "fct_headcount_daily",
-    "mart_sales_by_month_customer_employee",
-)
 
 
 def test_nothing_landed_is_nothing_to_build(make_world: Callable[..., Any]) -> None:
@@ -181,21 +174,6 @@ def _random_batch(world: Any, rng: random.Random) -> list[tuple[str, str, dict[s
     return changes
 
 
-def _hashes(world: Any) -> dict[str, Any]:
-    hashes = {}
-    for model in HASHED:
-        columns = [
-            name
-            for (name,) in world.query(
-                f"SELECT column_name FROM duckdb_columns() WHERE schema_name = 'marts' AND table_name = '{model}'"
-            )
-            if name not in ("_generation", "_known_generation")
-        ]
-        listed = ", ".join(f"cast({name} AS VARCHAR)" for name in columns)
-        hashes[model] = world.query(f"SELECT list(r ORDER BY r) FROM (SELECT [{listed}] AS r FROM marts.{model})")[0][0]
-    return hashes
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_incremental_equals_full(make_world: Callable[..., Any], seed: int) -> None:
     """Many small cycles end with the same rows as one full build over the same landing."""
@@ -211,7 +189,7 @@ def test_incremental_equals_full(make_world: Callable[..., Any], seed: int) -> N
     whole = make_world("whole")
     whole.store = world.store
     whole.cycle()
-    steps, full = _hashes(world), _hashes(whole)
+    steps, full = table_hashes(world), table_hashes(whole)
     for model in HASHED:
         assert steps[model] == full[model], model
     assert steps["fct_sales_order_lines"], "the random world has no lines: the comparison would be empty"

@@ -16,14 +16,6 @@ with orders as (
     {%- endif %}
 ),
 
-lines as (
-    select
-        l.*,
-        md5(l.source_relation || '|' || l.order_id) as sales_order_key
-    from {{ ref('base_sales_order_line') }} as l
-    where not l.is_deleted
-),
-
 joined as (
     select
         l.sales_order_line_key as order_line_key,
@@ -58,8 +50,8 @@ joined as (
         l.currency_code,
         l._batch_id,
         l._row_hash
-    from lines as l
-    inner join orders as o on o.sales_order_key = l.sales_order_key
+    from {{ ref('base_sales_order_line') }} as l
+    inner join orders as o on o.source_relation = l.source_relation and o.order_id = l.order_id
     left join {{ ref('dim_customer') }} as c
         on c.customer_entity_key = md5(o.source_relation || '|' || o.customer_id)
         and o.received_at >= c.valid_from
@@ -72,6 +64,7 @@ joined as (
         on p.product_entity_key = md5(l.source_relation || '|' || l.product_id)
         and o.received_at >= p.valid_from
         and (p.valid_to is null or o.received_at < p.valid_to)
+    where not l.is_deleted
 )
 
 select

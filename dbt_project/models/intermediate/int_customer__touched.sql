@@ -1,3 +1,9 @@
-select distinct customer_key as key
+select customer_key as key
 from {{ ref('base_customer') }}
 where _generation > (select published_generation from {{ ref('int_build') }})
+
+union
+
+select q.key
+from {{ source('meta', 'requalified') }} as q
+where q.entity = 'customer' and q.generation > (select b.published_generation from {{ ref('int_build') }} as b)

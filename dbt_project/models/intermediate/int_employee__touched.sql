@@ -1,4 +1,4 @@
--- an employee changed, an assignment or its department changed, or an assignment's boundary was passed
+-- an employee changed, an assignment or its department changed or left, or an assignment's boundary was passed
 select e.employee_key as key
 from {{ ref('base_employee') }} as e
 where e._generation > (select b.published_generation from {{ ref('int_build') }} as b)
@@ -28,3 +28,17 @@ union
 -- a moved or deleted assignment leaves its employee before without it
 select r.key
 from {{ ref('int_employee__reassigned') }} as r
+
+union
+
+select q.key
+from {{ source('meta', 'requalified') }} as q
+where q.entity = 'employee' and q.generation > (select b.published_generation from {{ ref('int_build') }} as b)
+
+union
+
+select t.key
+from {{ source('meta', 'touched') }} as t
+where
+    t.model = 'employment.employee_id'
+    and t.generation > (select b.published_generation from {{ ref('int_build') }} as b)

@@ -15,7 +15,7 @@ from backoffice.settings import get_settings
 
 log = logging.getLogger(__name__)
 
-REFRESH_STEPS = ("load", "validate", "transform", "audit", "publish")
+REFRESH_STEPS = ("load", "validate", "build", "publish")
 
 
 def collect_source(source: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ _LEASE_WAIT_SECONDS = 600.0
 
 @app.command()
 def refresh() -> None:
-    """Load, validate, transform, audit and publish what has landed, waiting for a build that is under way."""
+    """Load, validate, build and publish what has landed, waiting for a build that is under way."""
     with err.status("refreshing"):
         results = cycle.refresh(get_settings(), f"command:{os.getpid()}", wait=_LEASE_WAIT_SECONDS)
     for step, result in results.items():

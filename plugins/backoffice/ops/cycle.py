@@ -1,4 +1,4 @@
-"""One refresh, step by step: load → validate → transform → audit → publish.
+"""One refresh, step by step: load → validate → build → publish.
 
 Each step is a plain function that a task, a command or a test calls; state lives in the warehouse, so a step can be
 repeated, and a refresh killed anywhere is finished by the next one.
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 Step: TypeAlias = Callable[[Settings, str], dict[str, Any]]
 
-STEPS = ("load", "validate", "transform", "audit", "publish")
+STEPS = ("load", "validate", "build", "publish")
 
 
 def refresh(settings: Settings, holder: str, *, wait: float = 0.0) -> dict[str, dict[str, Any]]:
-    """All five steps under one lease.
+    """All four steps under one lease.
 
     Raises:
         LeaseHeldError: another build holds the warehouse after ``wait`` seconds.
@@ -104,30 +104,14 @@ def validate(settings: Settings, holder: str) -> dict[str, Any]:
 
 
 @_told
-def transform(settings: Settings, holder: str) -> dict[str, Any]:
-    """Build with dbt what the generation touched."""
-    with Lease(settings).held(holder, release=False):
-        started = time.monotonic()
-        with open_warehouse(settings) as connection:
-            if _is_idle(connection):
-                return {"idle": True}
-            planned = building.plan(connection)
-        seconds = building.build(settings, planned)
-        with open_warehouse(settings) as connection:
-            building.record_built(connection, planned, dbt.fingerprint(settings))
-            _time(connection, planned.generation, "transform", started)
-    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:3]
-    return {"models": len(seconds), "full": planned.is_full, "slowest": {n: round(s, 3) for n, s in slowest}}
-
-
-@_told
-def audit(settings: Settings, holder: str) -> dict[str, Any]:
-    """Test what was built and balance the books; withhold publication when something blocks.
+def build(settings: Settings, holder: str) -> dict[str, Any]:
+    """Build and test with dbt what the generation touched, quarantining what its gates name; then balance the books.
+    Publication is withheld when something blocks.
 
     Raises:
-        AuditError: a blocking check failed. The status says so in every channel.
+        AuditError: a check failed whose rows could not be quarantined. The status says so in every channel.
     """
-    from backoffice.ops.status import say_withheld
+    from backoffice.validate.rounds import Gates
 
     with Lease(settings).held(holder, release=False):
         started = time.monotonic()
@@ -135,17 +119,38 @@ def audit(settings: Settings, holder: str) -> dict[str, Any]:
             if _is_idle(connection):
                 return {"idle": True}
             planned = building.plan(connection)
-        checks = auditing.run_tests(settings, planned)
+        sources, contracts = _sources(settings), load_contracts(settings.contracts_dir)
+        gated = Gates(settings, _store(settings), sources, contracts).build(planned)
         with open_warehouse(settings) as connection:
-            checks += auditing.check_books(connection, planned.generation)
-            _time(connection, planned.generation, "audit", started)
-            try:
-                auditing.record(connection, planned.generation, checks)
-            except AuditError as error:
-                say_withheld(settings, connection, error)
-                raise
-    warned = [check.name for check in checks if not check.blocking and check.failures]
-    return {"checks": len(checks), "warned": warned}
+            building.record_built(connection, planned, dbt.fingerprint(settings))
+            checks = _audit(settings, connection, planned.generation, gated.built, started)
+    slowest = sorted(((r.execution_time, name) for name, r in gated.built.models.items()), reverse=True)[:3]
+    return {
+        "models": len(gated.built.models),
+        "full": planned.is_full,
+        "runs": gated.runs,
+        "quarantined": gated.named,
+        "checks": len(checks),
+        "warned": [check.name for check in checks if not check.blocking and check.failures],
+        "slowest": {name: round(seconds, 3) for seconds, name in slowest},
+    }
+
+
+def _audit(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, generation: int, built: building.Built, started: float
+) -> list[auditing.Check]:
+    from backoffice.ops.status import say_withheld
+
+    checks = auditing.test_checks(connection, built.tests) + auditing.check_books(connection, generation)
+    for kind in ("models", "tests"):
+        _record_time(connection, generation, kind, built.seconds(kind))
+    _time(connection, generation, "build", started)
+    try:
+        auditing.record(connection, generation, checks)
+    except AuditError as error:
+        say_withheld(settings, connection, error)
+        raise
+    return checks
 
 
 @_told
@@ -219,5 +224,8 @@ def _is_idle(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _time(connection: duckdb.DuckDBPyConnection, generation: int, step: str, started: float) -> None:
-    seconds = time.monotonic() - started
+    _record_time(connection, generation, step, time.monotonic() - started)
+
+
+def _record_time(connection: duckdb.DuckDBPyConnection, generation: int, step: str, seconds: float) -> None:
     connection.execute("INSERT INTO meta.step_time VALUES (?, ?, ?, ?)", [generation, step, datetime.now(UTC), seconds])

@@ -43,6 +43,13 @@ class MappedTable:
         """Whether columns need joins or windows, so that all its current rows are computed together."""
         return bool(self.mapping.derived or self.mapping.join)
 
+    @property
+    def reads(self) -> list[str]:
+        """The driving read and those named in join lines, once each."""
+        words = {word for line in self.mapping.join for word in line.replace("(", " ").split()}
+        driver = self.mapping.driver
+        return [driver, *(name for name in self.config.reads if name in words and name != driver)]
+
     def row_expressions(self) -> dict[str, str]:
         """Canonical column → DuckDB expression over the driving row, in the contract's order."""
         given = {name: self._local(text) for name, text in self.mapping.columns.items()}

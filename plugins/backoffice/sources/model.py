@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from backoffice.sources.dialect import DriftPolicy, FileDialect
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]* (minutes|hours|days)$")]
+_SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
 
 
 class _Strict(BaseModel):
@@ -46,6 +48,7 @@ class ReadTable(_Strict):
     aliases: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="files: column → other names it has in headers."
     )
+    wait_for_parent: Duration | None = Field(None, description="Instead of the source's.")
     drift: DriftPolicy = Field(DriftPolicy(), description="files: wins over the source's, kind by kind.")
 
     @model_validator(mode="after")
@@ -120,6 +123,9 @@ class SourceConfig(_Strict):
     defaults: Defaults = Defaults()
     freshness_minutes: int = Field(15, gt=0, description="Older than this the source is reported late.")
     drift: DriftPolicy = Field(DriftPolicy(), description="files: what to do when a file's columns change.")
+    wait_for_parent: Duration = Field(
+        "24 hours", description="How long a row waits for a row it must refer to before it is quarantined."
+    )
     reads: dict[Name, ReadTable]
     tables: dict[str, CanonicalMapping] = Field(description="<contract>/<table> → mapping")
 
@@ -139,6 +145,11 @@ class SourceConfig(_Strict):
     def drift_of(self, read: str) -> DriftPolicy:
         """The policy of one read."""
         return self.reads[read].drift.over(self.drift)
+
+    def wait_seconds(self, read: str) -> int:
+        """How long rows of a read wait for a parent."""
+        number, unit = (self.reads[read].wait_for_parent or self.wait_for_parent).split()
+        return int(number) * _SECONDS[unit]
 
     @property
     def dag_id(self) -> str:

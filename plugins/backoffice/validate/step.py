@@ -13,6 +13,7 @@ from backoffice.contracts import Contracts
 from backoffice.landing import BatchStore
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
+from backoffice.validate.documents import settle
 from backoffice.validate.duckdb_adapter import great_expectations
 from backoffice.validate.gate import Judgement, judge
 from backoffice.validate.verdicts import apply_verdicts, land_verdicts, validated_upto
@@ -36,7 +37,8 @@ def validate(
     settings: Settings,
     generation: int,
 ) -> GateResult:
-    """Judge what was loaded and not yet judged; land the verdicts, then copy them into the warehouse.
+    """Judge what was loaded and not yet judged; land the verdicts, copy them into the warehouse, and settle which rows
+    and documents are out.
 
     Run again after a kill at any point, it ends with the same verdicts, each once.
 
@@ -55,6 +57,7 @@ def validate(
     judgement = judge(connection, sources, contracts, settings, validated_upto(store))
     land_verdicts(store, judgement)
     apply_verdicts(connection, store, generation)
+    settle(connection, sources, contracts, generation)
     return _result(judgement)
 
 

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from backoffice.landing import BatchStore, Manifest
 from backoffice.validate.gate import Judgement
-from backoffice.warehouse.load import transaction
+from backoffice.warehouse.load import VERDICTS, transaction
 
-SOURCE = "_verdicts"
+SOURCE = VERDICTS
 VERDICT, JUDGED, DECISION = "verdict", "judged", "decision"
 DECISIONS = pa.schema(
     [
@@ -105,13 +105,6 @@ def _apply(
             connection.execute(
                 f"INSERT INTO meta.{table} BY NAME SELECT *, ?::BIGINT AS generation FROM {rows}", [generation]
             )
-            if table == VERDICT:
-                connection.execute(
-                    f"""INSERT INTO meta.quarantined BY NAME
-                    SELECT source, table_name, batch_id, row_no, min(rule) AS rule, ?::BIGINT AS generation
-                    FROM {rows} WHERE severity = 'error' GROUP BY ALL""",
-                    [generation],
-                )
     connection.executemany(
         "INSERT INTO meta.verdict_batch VALUES (?, ?, ?)", [(item.seq, item.batch_id, generation) for item in manifests]
     )

@@ -9,9 +9,6 @@ from typing import Any
 import duckdb
 
 from backoffice.errors import AuditError
-from backoffice.settings import Settings
-from backoffice.warehouse import dbt
-from backoffice.warehouse.build import BuildPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +22,9 @@ class Check:
     blocking: bool = True
 
 
-def run_tests(settings: Settings, planned: BuildPlan) -> list[Check]:
-    """Tests of the dbt project on the models of this build; unit tests judge the code, not the data, and run in CI."""
-    command = ["test", "--exclude-resource-type", "unit_test", *planned.arguments()]
-    results = dbt.run_dbt(settings, command, planned.variables)
-    return [_from_test(result) for result in results]
+def test_checks(connection: duckdb.DuckDBPyConnection, tests: dict[str, Any]) -> list[Check]:
+    """The results of dbt's tests; one that failed shows rows that break it. A test that did not run has not passed."""
+    return [_from_test(connection, result) for result in tests.values()]
 
 
 def check_books(connection: duckdb.DuckDBPyConnection, generation: int) -> list[Check]:
@@ -69,16 +64,26 @@ def record(connection: duckdb.DuckDBPyConnection, generation: int, checks: list[
         )
 
 
-def _from_test(result: Any) -> Check:
+def _from_test(connection: duckdb.DuckDBPyConnection, result: Any) -> Check:
     status = str(result.status)
+    detail = "" if status == "pass" else str(result.message or status)
+    if status == "fail":
+        rows = breaking_rows(connection, result.node.compiled_code, limit=3)
+        detail = f"{detail}: {'; '.join(rows)}"
     failures = int(result.failures or 0)
     return Check(
         name=result.node.name,
-        passed=status in ("pass", "warn") and (status == "warn" or failures == 0),
+        passed=status in ("pass", "warn"),
         failures=failures,
-        detail="" if status == "pass" else str(result.message or ""),
+        detail=detail,
         blocking=status != "warn",
     )
+
+
+def breaking_rows(connection: duckdb.DuckDBPyConnection, query: str, *, limit: int) -> list[str]:
+    """Rows of a test's query as JSON."""
+    found = connection.execute(f"SELECT cast(to_json(b) AS VARCHAR) FROM ({query}) AS b LIMIT {limit}").fetchall()
+    return [str(text) for (text,) in found]
 
 
 def _book(connection: duckdb.DuckDBPyConnection, generation: int, source: str, table: str) -> Check:

@@ -1,8 +1,9 @@
-"""Build: dbt transforms what this generation's batches touched, everything when the project changed."""
+"""Build: one dbt run transforms and tests what this generation touched, everything when the project changed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +14,13 @@ from backoffice.settings import Settings
 from backoffice.warehouse import dbt, meta
 
 BEGINNING = "1900-01-01 00:00:00+00"
+ALWAYS = "tag:always+"
+_NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
 @dataclass(frozen=True, slots=True)
 class BuildPlan:
-    """What a generation's build runs: dbt selection and variables."""
+    """What a generation's build runs: dbt selection (empty: everything) and variables."""
 
     generation: int
     is_full: bool
@@ -25,27 +28,63 @@ class BuildPlan:
     variables: dict[str, Any]
 
     def arguments(self) -> list[str]:
-        """Selection arguments for dbt; views change with the project only."""
-        if self.is_full:
-            return []
-        return ["--select", *self.select, "--exclude", "config.materialized:view"]
+        """Arguments for ``dbt build``; views change with the project only, and unit tests judge the code, not data.
+
+        Tests are chosen as what follows a model. Without ``empty``, leaving views out would leave every test out that
+        looks at one.
+        """
+        full = ["--full-refresh"] if self.is_full else []
+        if not self.select:
+            return [*_NO_UNIT_TESTS, *full]
+        chosen = ["--select", *self.select, "--exclude", "config.materialized:view", "--indirect-selection", "empty"]
+        return [*_NO_UNIT_TESTS, *full, *chosen]
+
+    def again(self, entities: Iterable[str], nodes: Iterable[str]) -> BuildPlan:
+        """The plan that builds what hangs on these canonical tables, and these nodes."""
+        return replace(
+            self, select=(*(f"{name}+" for name in sorted({*(f"base_{name}" for name in entities), *nodes})), ALWAYS)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Node results of dbt, by node name: the newest of each when dbt ran more than once."""
+
+    models: dict[str, Any]
+    tests: dict[str, Any]
+
+    @property
+    def skipped(self) -> set[str]:
+        """Models and tests that were not run, because a test of what they are built from failed."""
+        return {name for name, result in {**self.models, **self.tests}.items() if str(result.status) == "skipped"}
+
+    def seconds(self, kind: str) -> float:
+        """Time spent in ``models`` or ``tests``."""
+        return sum(float(result.execution_time) for result in getattr(self, kind).values())
+
+    def then(self, other: Built) -> Built:
+        """Both runs, the other one later."""
+        return Built({**self.models, **other.models}, {**self.tests, **other.tests})
 
 
 def plan(connection: duckdb.DuckDBPyConnection) -> BuildPlan:
-    """The plan of the current generation: sources with rows not yet published, and what hangs on the day."""
+    """The plan of the current generation: sources with rows not yet published, tables whose rows came to be in or out,
+    and what hangs on the day.
+    """
     generation, published = meta.current_generation(connection), meta.published_generation(connection)
     as_of, before = meta.as_of(connection, generation), meta.as_of(connection, published)
     is_full = meta.full_build_pending(connection)
     touched = connection.execute(
         "SELECT DISTINCT source, table_name FROM meta.batch_table WHERE generation > ? ORDER BY ALL", [published]
     ).fetchall()
-    select = [f"source:raw_{source}.{table}+" for source, table in touched] + ["tag:always+"]
+    select = [f"source:raw_{source}.{table}+" for source, table in touched]
+    select += [f"base_{entity}+" for entity in requalified(connection)] + [ALWAYS]
     if before is None or as_of is None or before.date() < as_of.date():
         select.append("tag:daily+")
     return BuildPlan(
         generation,
         is_full,
-        tuple(select),
+        () if is_full else tuple(select),
         {
             "generation": generation,
             "published_generation": 0 if is_full else published,
@@ -55,23 +94,26 @@ def plan(connection: duckdb.DuckDBPyConnection) -> BuildPlan:
     )
 
 
-def build(settings: Settings, planned: BuildPlan) -> dict[str, float]:
-    """Run the models; returns seconds by model.
+def requalified(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Canonical tables with keys that must be built from all their versions again."""
+    found = connection.execute(
+        "SELECT DISTINCT entity FROM meta.requalified WHERE generation > ? ORDER BY 1",
+        [meta.published_generation(connection)],
+    ).fetchall()
+    return [str(entity) for (entity,) in found]
+
+
+def build(settings: Settings, planned: BuildPlan) -> Built:
+    """Run models and tests, each test right after what it judges; a failing test keeps what follows from being built.
 
     Raises:
-        WarehouseError: a model failed; names it with DuckDB's message.
+        WarehouseError: a model failed, or a test could not be run; names it with DuckDB's message.
     """
-    flags = ["--full-refresh"] if planned.is_full else []
-    results = dbt.run_dbt(settings, ["run", *flags, *planned.arguments()], planned.variables)
-    failed = [result for result in results if str(result.status) == "error"]
-    if failed:
-        first = failed[0]
-        raise WarehouseError(
-            f"model {first.node.name} failed: {first.message}" + (f" (and {len(failed) - 1} more)" * (len(failed) > 1)),
-            where=first.node.original_file_path,
-            next_step="the version before stays published; mend the model and the next cycle builds it",
-        )
-    return {result.node.name: result.execution_time for result in results}
+    results = dbt.run_dbt(settings, ["build", *planned.arguments()], planned.variables)
+    _raise_errors([result for result in results if str(result.status) == "error"])
+    tests = {result.node.name: result for result in results if str(result.node.resource_type) == "test"}
+    models = {result.node.name: result for result in results if result.node.name not in tests}
+    return Built(models, tests)
 
 
 def record_built(connection: duckdb.DuckDBPyConnection, planned: BuildPlan, fingerprint: str) -> None:
@@ -80,6 +122,17 @@ def record_built(connection: duckdb.DuckDBPyConnection, planned: BuildPlan, fing
     connection.execute("UPDATE meta.generation SET built_at = ? WHERE generation = ?", [now, planned.generation])
     if planned.is_full:
         connection.execute("INSERT INTO meta.project VALUES (?, ?)", [fingerprint, planned.generation])
+
+
+def _raise_errors(failed: Sequence[Any]) -> None:
+    if failed:
+        first = failed[0]
+        raise WarehouseError(
+            f"{first.node.resource_type} {first.node.name} failed: {first.message}"
+            + (f" (and {len(failed) - 1} more)" * (len(failed) > 1)),
+            where=first.node.original_file_path,
+            next_step="the version before stays published; mend the model and the next cycle builds it",
+        )
 
 
 def _text(moment: datetime | None) -> str:

@@ -18,6 +18,9 @@ from backoffice.warehouse import meta
 from backoffice.warehouse.fixes import load_fix, pending_fixes
 from backoffice.warehouse.raw import create_raw_table, insert_batches
 
+VERDICTS = "_verdicts"
+"""Pseudo-source of verdicts and decisions; they are copied by the gates."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
@@ -55,7 +58,7 @@ def load(
     current, published = meta.current_generation(connection), meta.published_generation(connection)
     is_full = published == 0 or _project_changed(connection, fingerprint)
     nothing_yet = current == 0 and not batches  # an empty version would be the first thing readers see
-    unchanged = not batches and not is_full and current == published and not _new_day(connection, published)
+    unchanged = not batches and not is_full and current == published and not _due(connection, store, published)
     if nothing_yet or unchanged:
         return LoadResult(published, 0, 0, is_full=False, idle=True)
     generation = current + 1
@@ -90,7 +93,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConf
         for read in config.reads
     }
     mapping = {
-        (name, config.source_relation, key.split("/")[1], mapped.driver)
+        (name, config.source_relation, key.split("/")[1], mapped.driver, config.wait_seconds(mapped.driver))
         for name, config in sources.items()
         for key, mapped in config.tables.items()
     }
@@ -107,7 +110,7 @@ def _rewrite(connection: duckdb.DuckDBPyConnection, table: str, wanted: Set[tupl
     with transaction(connection):
         connection.execute(f"DELETE FROM {table}")
         for row in wanted:
-            connection.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", list(row))
+            connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", list(row))
 
 
 def _watermark(connection: duckdb.DuckDBPyConnection, source: str) -> int:
@@ -118,6 +121,33 @@ def _watermark(connection: duckdb.DuckDBPyConnection, source: str) -> int:
 def _project_changed(connection: duckdb.DuckDBPyConnection, fingerprint: str) -> bool:
     row = connection.execute("SELECT fingerprint FROM meta.project ORDER BY generation DESC LIMIT 1").fetchone()
     return row is None or row[0] != fingerprint
+
+
+def _due(connection: duckdb.DuckDBPyConnection, store: BatchStore, published: int) -> bool:
+    """Whether something is to be built without new rows: a new day, a person's decision, or a wait that is over."""
+    return _new_day(connection, published) or _undecided(connection, store) or _waited_too_long(connection)
+
+
+def _undecided(connection: duckdb.DuckDBPyConnection, store: BatchStore) -> bool:
+    last = store.last(VERDICTS)
+    row = connection.execute("SELECT coalesce(max(batch_seq), 0) FROM meta.verdict_batch").fetchone()
+    return last is not None and row is not None and last.seq > int(row[0])
+
+
+def _waited_too_long(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(connection.execute(f"{overdue(datetime.now(UTC))} LIMIT 1").fetchall())
+
+
+def overdue(moment: datetime) -> str:
+    """Query of the waiting rows (``meta.waiting``) that have waited longer than their source allows.
+
+    A row whose parent itself waits is not overdue: it goes the way of its parent.
+    """
+    return f"""SELECT w.* FROM meta.waiting AS w
+        JOIN meta.mapping AS m ON m.source_relation = w.source_relation AND m.entity = w.entity
+        WHERE w.ingested_at + to_seconds(m.wait_seconds) < TIMESTAMPTZ '{moment.isoformat()}'
+            AND NOT EXISTS (SELECT 1 FROM meta.waiting AS p WHERE p.entity = w.parent
+                AND p.native_key = md5(w.source_relation || '|' || w.value))"""
 
 
 def _new_day(connection: duckdb.DuckDBPyConnection, published: int) -> bool:

@@ -129,6 +129,40 @@ CREATE TABLE IF NOT EXISTS meta.quarantined (
     generation BIGINT NOT NULL
 );
 
+-- documents that are out now, and why; entity and key of rows that stand alone when a person holds them
+CREATE TABLE IF NOT EXISTS meta.blocked_document (
+    document VARCHAR NOT NULL,
+    source_relation VARCHAR NOT NULL,
+    document_key VARCHAR NOT NULL,
+    because VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- what a person let through: rows, and (document and rule given) documents until a new row of theirs lands
+CREATE TABLE IF NOT EXISTS meta.released (
+    batch_id VARCHAR,
+    row_no BIGINT,
+    rule VARCHAR,
+    document VARCHAR,
+    source_relation VARCHAR,
+    document_key VARCHAR
+);
+
+-- verdicts of the base gate whose cause is gone: the missing parent is there, the number is free again
+CREATE TABLE IF NOT EXISTS meta.lifted (
+    verdict_batch_id VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    row_no BIGINT NOT NULL,
+    rule VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- how far verdicts and loaded rows are worked into the four tables above
+CREATE TABLE IF NOT EXISTS meta.settled (
+    verdict_seq BIGINT NOT NULL,
+    generation BIGINT NOT NULL
+);
+
 -- rows a person corrected, landed in _fixes_<source>: (batch_id, row_no) stands in the place of (root_batch_id,
 -- row_no). Of several fixes of a place the one with the greatest batch_seq counts, all others are replaced
 CREATE TABLE IF NOT EXISTS meta.fix (
@@ -145,7 +179,17 @@ CREATE TABLE IF NOT EXISTS meta.fix (
     generation BIGINT NOT NULL
 );
 
--- accepted rows whose required parent has not arrived; kept by the base models
+-- keys whose accepted versions changed for another reason than new rows: built from all their versions again
+CREATE TABLE IF NOT EXISTS meta.requalified (
+    entity VARCHAR NOT NULL,
+    source_relation VARCHAR NOT NULL,
+    native_key VARCHAR NOT NULL,
+    key VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
+-- accepted rows whose required parent has not arrived; kept by the base models. reference (a column), parent
+-- (its table) and value name the first parent that is missing, document_key the document the row belongs to
 CREATE TABLE IF NOT EXISTS meta.waiting (
     entity VARCHAR NOT NULL,
     source_relation VARCHAR NOT NULL,
@@ -153,7 +197,12 @@ CREATE TABLE IF NOT EXISTS meta.waiting (
     batch_id VARCHAR NOT NULL,
     row_no BIGINT NOT NULL,
     waits_for VARCHAR NOT NULL,
-    since_generation BIGINT NOT NULL
+    since_generation BIGINT NOT NULL,
+    document_key VARCHAR,
+    reference VARCHAR,
+    parent VARCHAR,
+    value VARCHAR,
+    ingested_at TIMESTAMPTZ
 );
 
 -- keys a model must rebuild, recorded until the generation that touched them is published
@@ -201,7 +250,8 @@ CREATE TABLE IF NOT EXISTS meta.mapping (
     source VARCHAR NOT NULL,
     source_relation VARCHAR NOT NULL,
     entity VARCHAR NOT NULL,
-    table_name VARCHAR NOT NULL
+    table_name VARCHAR NOT NULL,
+    wait_seconds BIGINT NOT NULL
 );
 
 -- the dbt project the warehouse was last built with: another one means a full build
@@ -209,10 +259,31 @@ CREATE TABLE IF NOT EXISTS meta.project (
     fingerprint VARCHAR NOT NULL,
     generation BIGINT NOT NULL
 );
+
+-- where the landed rows of each batch and table are now; accepted are those neither out nor waiting
+CREATE OR REPLACE VIEW meta.books AS
+WITH fate AS (
+    SELECT source, table_name, batch_id, row_no, max(fate) AS fate
+    FROM (
+        SELECT source, table_name, batch_id, row_no, 'waiting' AS fate
+        FROM meta.waiting JOIN meta.mapping USING (source_relation, entity)
+        UNION ALL
+        -- a row mapped to two tables may be out of one and wait in the other: it is out
+        SELECT source, table_name, batch_id, row_no, 'x quarantined' FROM meta.quarantined
+    ) GROUP BY ALL
+), counted AS (
+    SELECT source, table_name, batch_id, count(*) FILTER (fate <> 'waiting') AS quarantined_rows,
+        count(*) FILTER (fate = 'waiting') AS waiting_rows
+    FROM fate GROUP BY ALL
+)
+SELECT b.source, b.table_name, b.batch_id, b.generation, b.landed_rows,
+    b.landed_rows - coalesce(c.quarantined_rows, 0) - coalesce(c.waiting_rows, 0) AS accepted_rows,
+    coalesce(c.quarantined_rows, 0) AS quarantined_rows, coalesce(c.waiting_rows, 0) AS waiting_rows
+FROM meta.batch_table AS b LEFT JOIN counted AS c USING (source, table_name, batch_id);
 """
 
 
-_DERIVED = ("verdict_batch", "judged", "verdict", "quarantined")
+_DERIVED = ("verdict_batch", "judged", "verdict", "quarantined", "waiting", "mapping")
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:

@@ -2,7 +2,9 @@
 -- depends_on: {{ ref('base_customer') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='sales_order_key',
-    on_schema_change='fail', post_hook="{{ keep_waiting('sales_order', 'sales_order_key', [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}], []) }}"
+    on_schema_change='fail',
+    pre_hook="{{ withdraw('sales_order', 'sales_order_key', ['order_id'], [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}], ['company_id', 'customer_id', 'salesperson_id']) }}",
+    post_hook="{{ keep_waiting('sales_order', 'sales_order_key', [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}], 'order_id') }}"
 ) }}
 
 {{ newest_accepted('sales_order', 'sales_order_key', [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}], [], ['order_id', 'order_number', 'company_id', 'customer_id', 'channel', 'received_at', 'availability_checked_at', 'confirmed_at', 'salesperson_id', 'requested_date', 'promised_date', 'currency_code', 'fx_rate', 'net_amount', 'tax_amount', 'freight_amount', 'gross_amount', 'status', 'cancelled_at', 'cancel_reason']) }}

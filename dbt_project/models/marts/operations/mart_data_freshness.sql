@@ -16,12 +16,11 @@ with landed as (
 
 quarantined as (
     select
-        v.source,
-        v.table_name,
-        count(distinct v.batch_id || '|' || cast(v.row_no as varchar)) as quarantined_rows
-    from {{ source('meta', 'verdict') }} as v
-    inner join {{ source('meta', 'quarantined') }} as q on q.batch_id = v.batch_id and q.row_no = v.row_no
-    group by v.source, v.table_name
+        q.source,
+        q.table_name,
+        count(distinct q.batch_id || '|' || cast(q.row_no as varchar)) as quarantined_rows
+    from {{ source('meta', 'quarantined') }} as q
+    group by q.source, q.table_name
 ),
 
 waiting as (

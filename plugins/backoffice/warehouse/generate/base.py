@@ -16,7 +16,7 @@ from backoffice.warehouse.generate.common import (
     native_key,
     to_yaml,
 )
-from backoffice.warehouse.generate.rules import Rule, optional_references, relations, row_rules
+from backoffice.warehouse.generate.rules import Rule, optional_references, relations, row_rules, unique_columns
 from backoffice.warehouse.generate.staging import staging_name
 
 
@@ -62,14 +62,19 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
     derived = sorted(item.config.source_relation for item in own if item.is_derived)
     arguments = f"'{table.name}', '{table.key_column}', {parents}, {derived}"
     refs = "".join(f"-- depends_on: {{{{ ref('base_{parent['table']}') }}}}\n" for parent in parents)
-    hook = f', post_hook="{{{{ keep_waiting({arguments}) }}}}"' if parents else ""
-    columns = business_columns(table)
+    references = [column.name for column in table.columns if column.foreign_key]
+    native = [column.name for column in table.primary_key]
+    before = f"\"{{{{ withdraw('{table.name}', '{table.key_column}', {native}, {parents}, {references}) }}}}\""
+    document = f", '{table.document.column}'" if table.document else ""
+    after = f"\"{{{{ keep_waiting('{table.name}', '{table.key_column}', {parents}{document}) }}}}\""
+    hook = f",\n    post_hook={after}" if parents else ""
     return f"""{refs}{{{{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='{table.key_column}',
-    on_schema_change='fail'{hook}
+    on_schema_change='fail',
+    pre_hook={before}{hook}
 ) }}}}
 
-{{{{ newest_accepted({arguments}, {columns}) }}}}
+{{{{ newest_accepted({arguments}, {business_columns(table)}) }}}}
 """
 
 
@@ -95,7 +100,20 @@ def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> di
         *(_column(column) for column in table.columns),
         *({"name": n, "data_type": kind, "description": text} for n, (kind, text) in CANONICAL_ENVELOPE.items()),
     ]
-    tests: list[dict[str, Any]] = [{"contract_holds": {"arguments": _arguments(table, row_rules(table, own))}}]
+    located = {"meta": {"locator": {"entity": table.name}}}
+    tests: list[dict[str, Any]] = [
+        {
+            "contract_holds": {
+                "name": f"base_{table.name}_contract",
+                "arguments": _arguments(table, row_rules(table, own)),
+                "config": located,
+            }
+        }
+    ]
+    if twice := unique_columns(table):
+        arguments = {"key": table.key_column, "entity": table.name, "columns": twice}
+        name = f"base_{table.name}_unique"
+        tests.append({"unique_in_source": {"name": name, "arguments": arguments, "config": located}})
     if warnings := optional_references(table, mapped):
         tests.append(
             {
@@ -146,5 +164,5 @@ def _column(column: Column) -> dict[str, Any]:
 
 def _arguments(table: Table, rules: list[Rule]) -> dict[str, Any]:
     models = sorted({name for rule in rules for name in re.findall(r"<<(\w+)>>", rule.breaks)})
-    named = [{"name": rule.name, "breaks": rule.breaks} for rule in rules]
+    named = [{"name": rule.name, "column": rule.column, "breaks": rule.breaks} for rule in rules]
     return {"key": table.key_column, "rules": named, "models": models}

@@ -16,6 +16,7 @@ class Rule:
     """
 
     name: str
+    column: str
     breaks: str
 
 
@@ -23,7 +24,7 @@ def row_rules(table: Table, own: list[MappedTable]) -> list[Rule]:
     """Rules whose break stops publication. Deleted rows are not judged."""
     rules: list[Rule] = []
     for column in table.columns:
-        rules += _required(table, column, own) + _values(table, column) + _unique(table, column)
+        rules += _required(table, column, own) + _values(table, column)
     return rules
 
 
@@ -41,8 +42,13 @@ def optional_references(table: Table, mapped: list[MappedTable]) -> list[Rule]:
                 f"where p.{reference.table}_key = md5(t.source_relation || '|' || t.{column.name}))"
             )
             condition = f"t.{column.name} is not null and t.source_relation in ({_list(both)}) and {missing}"
-            rules.append(Rule(f"{table.name}.{column.name}.reference", condition))
+            rules.append(Rule(f"{table.name}.{column.name}.reference", column.name, condition))
     return rules
+
+
+def unique_columns(table: Table) -> list[str]:
+    """Columns besides the key whose value belongs to one live row of a source."""
+    return [column.name for column in table.columns if column.unique and not column.primary_key]
 
 
 def _required(table: Table, column: Column, own: list[MappedTable]) -> list[Rule]:
@@ -50,34 +56,23 @@ def _required(table: Table, column: Column, own: list[MappedTable]) -> list[Rule
         return []
     accepted = {item.config.source_relation for item in own if column.name in item.mapping.accept}
     excused = f" and t.source_relation not in ({_list(accepted)})" if accepted else ""
-    return [Rule(f"{table.name}.{column.name}.required", f"t.{column.name} is null{excused}")]
+    return [Rule(f"{table.name}.{column.name}.required", column.name, f"t.{column.name} is null{excused}")]
 
 
 def _values(table: Table, column: Column) -> list[Rule]:
     name, value = f"{table.name}.{column.name}", f"t.{column.name}"
     rules = []
     if column.enum and column.enum_severity == "error":
-        rules.append(Rule(f"{name}.enum", f"{value} not in ({_list(column.enum)})"))
+        rules.append(Rule(f"{name}.enum", column.name, f"{value} not in ({_list(column.enum)})"))
     if column.pattern:
-        rules.append(Rule(f"{name}.pattern", f"not regexp_matches({value}, '{column.pattern}')"))
+        rules.append(Rule(f"{name}.pattern", column.name, f"not regexp_matches({value}, '{column.pattern}')"))
     if column.minimum is not None:
-        rules.append(Rule(f"{name}.minimum", f"{value} < {column.minimum}"))
+        rules.append(Rule(f"{name}.minimum", column.name, f"{value} < {column.minimum}"))
     if column.exclusive_minimum is not None:
-        rules.append(Rule(f"{name}.minimum", f"{value} <= {column.exclusive_minimum}"))
+        rules.append(Rule(f"{name}.minimum", column.name, f"{value} <= {column.exclusive_minimum}"))
     if column.maximum is not None:
-        rules.append(Rule(f"{name}.maximum", f"{value} > {column.maximum}"))
+        rules.append(Rule(f"{name}.maximum", column.name, f"{value} > {column.maximum}"))
     return rules
-
-
-def _unique(table: Table, column: Column) -> list[Rule]:
-    if not column.unique or column.primary_key:
-        return []
-    other = (
-        f"exists (select 1 from <<base_{table.name}>> as o where o.{column.name} = t.{column.name} "
-        f"and o.source_relation = t.source_relation and not o.is_deleted "
-        f"and o.{table.key_column} <> t.{table.key_column})"
-    )
-    return [Rule(f"{table.name}.{column.name}.unique", other)]
 
 
 def relations(mapped: list[MappedTable], table: str) -> set[str]:

@@ -58,7 +58,7 @@ def _judged(item: MappedTable) -> str:
 def _derived_rows(item: MappedTable) -> str:
     """Joins and windows see current rows only; all rows count as changed when any table involved changed."""
     config, alias = item.config, item.mapping.alias
-    reads = _reads(item)
+    reads = item.reads
     ctes = ",\n\n".join(f"{name} as (\n    {_current(config, name)}\n)" for name in reads)
     expressions = item.derived_expressions()
     derived = ",\n        ".join(f"({text}) as v_{name}" for name, text in expressions.items())
@@ -91,12 +91,6 @@ select
     {_outputs(item, {name: f"v_{name}" for name in expressions}, generation=newest)}
 from judged as r
 left join derived as d on d._batch_id = r._batch_id and d._row_no = r._row_no"""
-
-
-def _reads(item: MappedTable) -> list[str]:
-    """The driving read and those named in join lines, once each."""
-    words = {word for line in item.mapping.join for word in line.replace("(", " ").split()}
-    return [item.mapping.driver, *(n for n in item.config.reads if n in words and n != item.mapping.driver)]
 
 
 def _current(config: SourceConfig, name: str) -> str:
