@@ -5,6 +5,7 @@ A cycle costs seconds, so that many documents meet their fates in the same few c
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -233,3 +234,62 @@ def test_a_break_that_names_nothing_withholds_publication(make_world: Callable[.
             world.cycle()
     step(world)
     assert world.query("SELECT net_amount FROM marts.fct_sales_order_lines") == [(9,)]
+
+
+def _mixed(rng: random.Random) -> list[Change]:
+    """Good and bad rows, orphans, doubled numbers, moves and deletes of a few orders, in any order."""
+    changes: list[Change] = []
+    for _ in range(rng.randint(3, 9)):
+        number, of = rng.randint(1, 8), rng.randint(1, 5)
+        kind = rng.choice(["line", "line", "line", "bad line", "order", "bad order", "parent", "delete"])
+        if kind == "line":
+            product, amount = f"P{rng.choice((1, 1, 1, 2, 3))}", rng.choice((10, 20))
+            changes.append(line(number, of, op="u", product_id=product, net_amount=amount))
+        elif kind == "bad line":
+            changes.append(line(number, of, op="u", **BAD))
+        elif kind == "order":
+            numbered = {"order_number": f"N{rng.randint(1, 6)}", "net_amount": rng.choice((None, None, 20, 30))}
+            changes.append(order(of, op="u", customer_id=f"K{rng.randint(1, 3)}", **numbered))
+        elif kind == "bad order":
+            changes.append(order(of, op="u", currency_code="?"))
+        elif kind == "parent":
+            table, letter, column = rng.choice((("customer", "K", "region"), ("product", "P", "category")))
+            values = {f"{table}_id": f"{letter}{rng.randint(1, 3)}", column: rng.choice("NSEW")}
+            changes.append((table, "u", values | ({"status": "?"} if rng.random() < 0.3 else {})))
+        else:
+            gone = {"order_line_id": f"L{number}"} if rng.random() < 0.7 else {"order_id": f"O{of}"}
+            changes.append(("sales_order_line" if "order_line_id" in gone else "sales_order", "d", gone))
+    return changes
+
+
+def _decide(world: Any, rng: random.Random) -> None:
+    """A person holds, lets go, or releases everything an order is out for."""
+    decision = rng.choice(("hold", "unhold", "release"))
+    names = {"document": "sales_order", "document_key": f"O{rng.randint(1, 5)}"}
+    if decision != "release" and rng.random() < 0.3:
+        names = {"document": "customer", "document_key": f"K{rng.randint(1, 3)}"}
+    world.decide(decision, **names)
+
+
+def _random_sequence(make_world: Callable[..., Any], seed: int, cycles: int) -> None:
+    rng = random.Random(seed)
+    world = make_world("steps")
+    step(world, *PARENTS[:2], PARENTS[3])
+    for _ in range(cycles):
+        for _ in range(rng.randint(1, 2)):
+            world.land(*_mixed(rng))
+        if rng.random() < 0.5:
+            _decide(world, rng)
+        step(world)
+    assert world.query("SELECT count(*) FROM meta.verdict")[0][0] > cycles / 2
+    rebuilt(world, make_world)
+
+
+def test_a_random_sequence_ends_as_a_rebuild_does(make_world: Callable[..., Any]) -> None:
+    _random_sequence(make_world, 1, 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_many_random_sequences_end_as_a_rebuild_does(make_world: Callable[..., Any], seed: int) -> None:
+    _random_sequence(make_world, seed, 15)

@@ -19,7 +19,6 @@ import pyarrow as pa
 from backoffice.contracts import Column, Contracts, Table
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, mapped_tables
-from backoffice.validate.documents import Lift
 from backoffice.validate.rows import located
 from backoffice.warehouse.load import overdue
 from backoffice.warehouse.raw import BOOKKEEPING
@@ -32,12 +31,12 @@ class Breaks:
     """What a build showed: verdicts to land, and verdicts whose cause is gone."""
 
     verdicts: pa.Table
-    lifts: tuple[Lift, ...]
+    lifted: pa.Table
 
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to do about the build."""
-        return self.verdicts.num_rows == 0 and not self.lifts
+        return not self.verdicts.num_rows and not self.lifted.num_rows
 
 
 def find_breaks(
@@ -62,8 +61,8 @@ def find_breaks(
         if str(result.status) == "fail" and locator:
             finder.locate(result.node.name, result.node.compiled_code, locator)
     finder.locate_overdue(as_of)
-    lifts = (*_found_parents(connection, contracts), *_freed_numbers(connection, contracts))
-    return Breaks(finder.verdicts(), lifts)
+    causes = [*_found_parents(connection, contracts), *_freed_numbers(connection, contracts)]
+    return Breaks(finder.verdicts(), _lifted(connection, causes))
 
 
 class _Finder:
@@ -145,8 +144,10 @@ def _loaded_upto(item: MappedTable) -> str:
     return f"(SELECT max(batch_seq) FROM meta.batch WHERE source = '{item.config.source}')"
 
 
-def _found_parents(connection: duckdb.DuckDBPyConnection, contracts: Contracts) -> Iterator[Lift]:
-    """Verdicts on orphans whose parent is there now, or is out only because the orphan is a row of its document."""
+def _found_parents(connection: duckdb.DuckDBPyConnection, contracts: Contracts) -> Iterator[tuple[str, str]]:
+    """Rules about parents, and when a verdict ``v`` of it ends: the parent is there now, or is out only because the
+    orphan is a row of its document.
+    """
     for table, column in _judged_columns(connection, contracts, "reference"):
         parent = column.foreign_key.table if column.foreign_key else table.name
         there = f"""EXISTS (SELECT 1 FROM base.base_{parent} AS p
@@ -155,15 +156,15 @@ def _found_parents(connection: duckdb.DuckDBPyConnection, contracts: Contracts) 
             AND q.source_relation = v.source_relation AND q.key = v.value)"""
         is_header = table.document is not None and table.document.column == column.name
         cause = f"({there} OR {header})" if is_header else there
-        yield from _lifted(connection, f"{table.name}.{column.name}.reference", cause)
+        yield f"{table.name}.{column.name}.reference", cause
 
 
-def _freed_numbers(connection: duckdb.DuckDBPyConnection, contracts: Contracts) -> Iterator[Lift]:
-    """Verdicts on rows with a number that no other live row has any more."""
+def _freed_numbers(connection: duckdb.DuckDBPyConnection, contracts: Contracts) -> Iterator[tuple[str, str]]:
+    """Rules about numbers, and when a verdict ``v`` of it ends: no other live row has the number any more."""
     for table, column in _judged_columns(connection, contracts, "unique"):
         free = f"""NOT EXISTS (SELECT 1 FROM base.base_{table.name} AS o WHERE NOT o.is_deleted
             AND o.source_relation = v.source_relation AND cast(o.{column.name} AS VARCHAR) = v.value)"""
-        yield from _lifted(connection, f"{table.name}.{column.name}.unique", free)
+        yield f"{table.name}.{column.name}.unique", free
 
 
 def _judged_columns(
@@ -181,14 +182,14 @@ def _judged_columns(
             yield table, column
 
 
-def _lifted(connection: duckdb.DuckDBPyConnection, rule: str, gone: str) -> list[Lift]:
-    found = connection.execute(
-        f"""SELECT DISTINCT v.verdict_batch_id, v.batch_id, v.row_no, v.rule FROM meta.verdict AS v
-        WHERE v.rule = ? AND v.gate = '{BASE}' AND (v.batch_id, v.row_no) IN (
+def _lifted(connection: duckdb.DuckDBPyConnection, causes: list[tuple[str, str]]) -> pa.Table:
+    """Verdicts that keep a row out although their cause is gone, as they are landed."""
+    gone = " OR ".join(f"(v.rule = '{rule}' AND {condition})" for rule, condition in causes) or "false"
+    return connection.execute(
+        f"""SELECT DISTINCT v.verdict_batch_id AS lifted_batch_id, v.batch_id, v.row_no, v.rule FROM meta.verdict AS v
+        WHERE v.gate = '{BASE}' AND (v.batch_id, v.row_no) IN (
                 SELECT (batch_id, row_no) FROM meta.quarantined WHERE rule NOT IN ('document', 'hold', 'fix'))
-            AND NOT EXISTS (SELECT 1 FROM meta.lifted AS l WHERE l.verdict_batch_id = v.verdict_batch_id
+            AND NOT EXISTS (SELECT 1 FROM meta.lifted AS l WHERE l.lifted_batch_id = v.verdict_batch_id
                 AND l.batch_id = v.batch_id AND l.row_no = v.row_no AND l.rule = v.rule)
-            AND {gone} ORDER BY ALL""",
-        [rule],
-    ).fetchall()
-    return [Lift(*row) for row in found]
+            AND ({gone}) ORDER BY ALL"""
+    ).to_arrow_table()

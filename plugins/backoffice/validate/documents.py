@@ -44,23 +44,12 @@ class Settled:
     changed_rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lift:
-    """A verdict of the base gate whose cause is gone."""
-
-    verdict_batch_id: str
-    batch_id: str
-    row_no: int
-    rule: str
-
-
 def settle(
     connection: duckdb.DuckDBPyConnection,
     sources: dict[str, SourceConfig],
     contracts: Contracts,
     generation: int,
     *,
-    lifts: Sequence[Lift] = (),
     rebuilding: bool = False,
 ) -> Settled:
     """Work what was judged, decided and loaded since the last time into the rows that are out.
@@ -70,11 +59,10 @@ def settle(
         sources: the configured sources.
         contracts: which documents there are.
         generation: the build that has to follow the change.
-        lifts: verdicts whose cause is gone.
         rebuilding: whether this generation's rows were built already, so that they too must be built again.
     """
     with transaction(connection):
-        return _Settling(connection, mapped_tables(sources, contracts), generation, rebuilding).run(lifts)
+        return _Settling(connection, mapped_tables(sources, contracts), generation, rebuilding).run()
 
 
 class _Settling:
@@ -87,11 +75,8 @@ class _Settling:
         self._rebuilding = rebuilding
         self._verdict_seq, self._settled = self._position()
 
-    def run(self, lifts: Sequence[Lift]) -> Settled:
-        for lift in lifts:
-            row = [lift.verdict_batch_id, lift.batch_id, lift.row_no, lift.rule, self._generation]
-            self._execute("INSERT INTO meta.lifted VALUES (?, ?, ?, ?, ?)", row)
-        self._find_news(lifts)
+    def run(self) -> Settled:
+        self._find_news()
         blocked = freed = changed = 0
         if self._any("candidate") or self._any("affected") or self._watches():
             self._settle_rows()
@@ -110,7 +95,7 @@ class _Settling:
         row = self._execute("SELECT verdict_seq, generation FROM meta.settled").fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
-    def _find_news(self, lifts: Sequence[Lift]) -> None:
+    def _find_news(self) -> None:
         """Rows whose own verdicts changed (``candidate``) and documents named by themselves (``affected``)."""
         self._temp(
             "new_verdict",
@@ -125,14 +110,14 @@ class _Settling:
         )
         self._temp("new_decision", f"SELECT * FROM decision WHERE {_SEQ.format('')} > {self._verdict_seq}")
         identity = "v.source, v.table_name, v.batch_id, v.row_no"
-        lifted = ", ".join(f"('{lift.batch_id}', {lift.row_no})" for lift in lifts)
         self._temp(
             "candidate",
             f"""SELECT {identity} FROM new_verdict AS v WHERE v.landed_upto IS NULL
             UNION SELECT {identity} FROM meta.verdict AS v JOIN new_decision AS d ON {_released("v", "d")}
                 WHERE v.severity = 'error' AND v.landed_upto IS NULL
             UNION SELECT {identity} FROM {_MENDED} AS v WHERE v.generation > {self._settled}
-            UNION SELECT {identity} FROM meta.verdict AS v WHERE (batch_id, row_no) IN ({lifted or "(NULL, NULL)"})""",
+            UNION SELECT {identity} FROM meta.verdict AS v JOIN meta.lifted AS l USING (batch_id, row_no)
+                WHERE {_SEQ.format("l.")} > {self._verdict_seq}""",
         )
         self._temp(
             "affected",
@@ -369,9 +354,10 @@ def _is_released(verdict: str) -> str:
 
 def _active_row(verdict: str) -> str:
     """Condition: the verdict keeps its own row out."""
-    lifted = " AND ".join(f"l.{name} = {verdict}.{name}" for name in ("verdict_batch_id", "batch_id", "row_no", "rule"))
+    lifted = " AND ".join(f"l.{name} = {verdict}.{name}" for name in ("batch_id", "row_no", "rule"))
     return f"""{verdict}.severity = 'error' AND {verdict}.landed_upto IS NULL AND NOT {_is_released(verdict)}
-        AND NOT EXISTS (SELECT 1 FROM meta.lifted AS l WHERE {lifted})"""
+        AND NOT EXISTS (SELECT 1 FROM meta.lifted AS l
+            WHERE l.lifted_batch_id = {verdict}.verdict_batch_id AND {lifted})"""
 
 
 def _listed(names: set[str]) -> str:

@@ -12,7 +12,7 @@ from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
 from backoffice.validate.breaks import find_breaks
 from backoffice.validate.documents import settle
-from backoffice.validate.verdicts import VERDICT, apply_verdicts, land_tables
+from backoffice.validate.verdicts import LIFTED, VERDICT, apply_verdicts, land_tables
 from backoffice.warehouse import build as building
 from backoffice.warehouse import meta
 from backoffice.warehouse.build import BuildPlan, Built
@@ -70,12 +70,9 @@ class Gates:
             breaks = find_breaks(connection, self.sources, self.contracts, built.tests, as_of)
             if breaks.nothing:
                 return None
-            if breaks.verdicts.num_rows:
-                land_tables(self.store, {VERDICT: breaks.verdicts})
+            land_tables(self.store, {VERDICT: breaks.verdicts, LIFTED: breaks.lifted})
             apply_verdicts(connection, self.store, planned.generation)
-            settled = settle(
-                connection, self.sources, self.contracts, planned.generation, lifts=breaks.lifts, rebuilding=True
-            )
+            settled = settle(connection, self.sources, self.contracts, planned.generation, rebuilding=True)
             named.update(breaks.verdicts["rule"].to_pylist())
-            logger.info("quarantined %s, lifted %d verdicts", dict(named), len(breaks.lifts))
+            logger.info("quarantined %s, lifted %d verdicts", dict(named), breaks.lifted.num_rows)
             return planned.again(building.requalified(connection), built.skipped) if settled.changed_rows else None

@@ -58,7 +58,7 @@ def validate(
     land_verdicts(store, judgement)
     apply_verdicts(connection, store, generation)
     settle(connection, sources, contracts, generation)
-    return _result(judgement)
+    return gate_result(judgement)
 
 
 def warm() -> None:
@@ -70,7 +70,8 @@ def warm() -> None:
     importlib.import_module("duckdb_engine")
 
 
-def _result(judgement: Judgement) -> GateResult:
+def gate_result(judgement: Judgement) -> GateResult:
+    """What a judgement found, in numbers."""
     verdicts = judgement.verdicts
     errors = verdicts.filter(pc.equal(verdicts["severity"], "error"))
     rows = errors.group_by(["batch_id", "row_no"]).aggregate([])

@@ -19,7 +19,7 @@ from backoffice.validate.gate import Judgement
 from backoffice.warehouse.load import VERDICTS, transaction
 
 SOURCE = VERDICTS
-VERDICT, JUDGED, DECISION = "verdict", "judged", "decision"
+VERDICT, JUDGED, DECISION, LIFTED = "verdict", "judged", "decision", "lifted"
 DECISIONS = pa.schema(
     [
         *((name, pa.string()) for name in ("decision", "source", "source_relation", "document", "document_key")),
@@ -61,7 +61,7 @@ def land_tables(
 
     Args:
         store: where it lands.
-        tables: ``verdict``, ``judged`` and ``decision``; those without rows are left out.
+        tables: ``verdict``, ``judged``, ``decision`` and ``lifted``; those without rows are left out.
         upto: the last batch judged of the sources that were judged; of the others it stays as it was.
         suites: versions of the suites that judged.
         notes: for the manifest.
@@ -100,7 +100,7 @@ def apply_verdicts(connection: duckdb.DuckDBPyConnection, store: BatchStore, gen
 def _apply(
     connection: duckdb.DuckDBPyConnection, store: BatchStore, manifests: Sequence[Manifest], generation: int
 ) -> None:
-    for table in (JUDGED, VERDICT, DECISION):
+    for table in (JUDGED, VERDICT, DECISION, LIFTED):
         if rows := store.relation(manifests, table):
             connection.execute(
                 f"INSERT INTO meta.{table} BY NAME SELECT *, ?::BIGINT AS generation FROM {rows}", [generation]

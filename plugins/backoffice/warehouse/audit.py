@@ -87,16 +87,25 @@ def breaking_rows(connection: duckdb.DuckDBPyConnection, query: str, *, limit: i
 
 
 def _book(connection: duckdb.DuckDBPyConnection, generation: int, source: str, table: str) -> Check:
-    """Landed by the manifests against raw rows, each identity once."""
+    """Landed by the manifests against raw rows, each identity once; and those that are neither out nor waiting against
+    what the books call accepted.
+    """
     row = connection.execute(
-        f"""SELECT
-            (SELECT sum(landed_rows) FROM meta.batch_table WHERE generation = $g AND source = $s AND table_name = $t),
-            count(*) FILTER (WHERE NOT _derived),
-            count(DISTINCT (_batch_id, _row_no)) FILTER (WHERE NOT _derived)
-        FROM raw.{source}__{table} WHERE _generation = $g""",
+        f"""WITH held AS (
+            SELECT _batch_id AS batch_id, _row_no AS row_no FROM raw.{source}__{table}
+            WHERE _generation = $g AND NOT _derived
+        ), free AS (
+            SELECT * FROM held ANTI JOIN meta.quarantined USING (batch_id, row_no)
+            ANTI JOIN meta.waiting USING (batch_id, row_no)
+        )
+        SELECT sum(landed_rows), (SELECT count(*) FROM held), (SELECT count(*) FROM (SELECT DISTINCT * FROM held)),
+            sum(accepted_rows), (SELECT count(*) FROM free)
+        FROM meta.books WHERE generation = $g AND source = $s AND table_name = $t""",
         {"g": generation, "s": source, "t": table},
     ).fetchone()
-    landed, held, distinct = (int(value or 0) for value in row) if row else (0, 0, 0)
-    passed = landed == held == distinct
-    detail = "" if passed else f"manifests count {landed} rows, raw holds {held} of which {distinct} distinct"
-    return Check(f"books.{source}.{table}", passed, abs(landed - held) + held - distinct, detail)
+    landed, held, distinct, accepted, free = (int(value or 0) for value in row or (0, 0, 0, 0, 0))
+    passed = landed == held == distinct and accepted == free
+    detail = f"manifests count {landed} rows, raw holds {held} of which {distinct} distinct, {free} free"
+    detail = "" if passed else f"{detail}; the books say {accepted} were accepted"
+    failures = abs(landed - held) + held - distinct + abs(accepted - free)
+    return Check(f"books.{source}.{table}", passed, failures, detail)

@@ -148,9 +148,11 @@ CREATE TABLE IF NOT EXISTS meta.released (
     document_key VARCHAR
 );
 
--- verdicts of the base gate whose cause is gone: the missing parent is there, the number is free again
+-- verdicts that ended because their cause is gone: the missing parent is there, the number is free again, the row was
+-- judged again by other rules; lifted_batch_id is the batch of the verdict
 CREATE TABLE IF NOT EXISTS meta.lifted (
     verdict_batch_id VARCHAR NOT NULL,
+    lifted_batch_id VARCHAR NOT NULL,
     batch_id VARCHAR NOT NULL,
     row_no BIGINT NOT NULL,
     rule VARCHAR NOT NULL,
@@ -261,7 +263,7 @@ CREATE TABLE IF NOT EXISTS meta.project (
 );
 
 -- where the landed rows of each batch and table are now; accepted are those neither out nor waiting
-CREATE OR REPLACE VIEW meta.books AS
+CREATE VIEW IF NOT EXISTS meta.books AS
 WITH fate AS (
     SELECT source, table_name, batch_id, row_no, max(fate) AS fate
     FROM (
