@@ -21,6 +21,8 @@ PUBLISHED = [
     "fct_headcount_daily",
     "fct_sales_order_lines",
     "mart_data_freshness",
+    "mart_rule_daily",
+    "mart_rule_history",
     "mart_sales_by_month_customer_employee",
 ]
 

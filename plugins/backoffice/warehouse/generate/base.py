@@ -152,6 +152,11 @@ def _waiting_yaml() -> dict[str, Any]:
         "row_no": "Number of the row in its batch.",
         "waits_for": "Table and key of the parents that are missing.",
         "since_generation": "Build since which it waits.",
+        "document_key": "Document the row belongs to, by its key in the source; empty when it stands alone.",
+        "reference": "Column that names the first parent that is missing.",
+        "parent": "Canonical table of that parent.",
+        "value": "Key of that parent in the source.",
+        "ingested_at": "When the platform received the row.",
     }
     listed = [{"name": name, "description": text} for name, text in columns.items()]
     model = {"name": "base_waiting", "description": "Accepted rows whose parent has not arrived.", "columns": listed}
