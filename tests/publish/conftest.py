@@ -26,6 +26,7 @@ def marts_database(pg_server) -> MartsDatabase:
         for role in (PUBLISHER, READER):
             if not pg.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
                 pg.execute(f"CREATE ROLE {role} LOGIN")
+        pg.execute(f"GRANT pg_read_all_stats TO {PUBLISHER}")
         pg.execute(f"ALTER DATABASE {name} OWNER TO {PUBLISHER}")
         pg.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         pg.execute(f"GRANT CONNECT ON DATABASE {name} TO {READER}")

@@ -19,7 +19,7 @@ from tests.publish.support import (
 )
 
 from backoffice.errors import PublishError
-from backoffice.publish import PublishedColumn, PublishedModel, publish_file, publish_postgres, session
+from backoffice.publish import PublishedColumn, PublishedModel, postgres, publish_file, publish_postgres, session
 
 pytestmark = pytest.mark.postgres
 
@@ -97,6 +97,7 @@ def test_publishing_rows_takes_no_exclusive_lock(warehouse, marts, monkeypatch):
 
 def test_a_locked_table_is_tried_again_then_refused(warehouse, marts, monkeypatch):
     monkeypatch.setattr(session, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(postgres, "SWAP_SECONDS", 0.5)
     marts.publish(warehouse)
     before = warehouse.now.version
     widened = with_columns(TOTALS, *TOTALS.columns, PublishedColumn("lines", "BIGINT", "Lines."))

@@ -126,7 +126,9 @@ def ensure_platform(settings: Settings) -> None:
             _ensure_role(connection, AIRFLOW_OWNER, secrets.airflow_db_password)
             _ensure_database(connection, AIRFLOW_DATABASE, AIRFLOW_OWNER)
         if not settings.marts_url:
-            _ensure_role(connection, PUBLISHER, secrets.marts_publisher_password)
+            # a policy with FORCE may not hide rows from the publisher, and it must see who is reading
+            _ensure_role(connection, PUBLISHER, secrets.marts_publisher_password, "LOGIN BYPASSRLS")
+            _run(connection, "GRANT pg_read_all_stats TO {}", PUBLISHER)
             _ensure_role(connection, READER, secrets.marts_reader_password)
             _ensure_database(connection, MARTS_DATABASE, PUBLISHER)
             _run(connection, "GRANT CONNECT ON DATABASE {} TO {}", MARTS_DATABASE, READER)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from backoffice.publish.difference import Survey
 from backoffice.publish.model import PublishedModel, TableChange
 from backoffice.publish.registry import RecordedTable
 from backoffice.publish.session import RETRIED, Connection, connected, prepare, relation
-from backoffice.publish.swap import build, rebuild
+from backoffice.publish.swap import UNLESS_A_REPORT_RUNS, Rebuilt, build, build_beside, swap
 from backoffice.publish.tables import (
     ExistingTable,
     adjust_indexes,
@@ -30,6 +31,7 @@ from backoffice.publish.writer import Counts, TableWriter
 
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.2  # lets the readers that queued behind our lock request through
+SWAP_SECONDS = 20.0
 _DROP_LOCK_TIMEOUT = "200ms"  # a table nobody makes any more can wait for the next cycle
 _COUNTED_BYTES = 64 << 20  # 1M narrow rows, counted in 25 ms; above it the count is carried forward
 
@@ -75,16 +77,20 @@ def publish_postgres(
             )
             return _retried(publication)
     except RETRIED as error:
-        raise PublishError(
-            f"tables in PostgreSQL stayed locked by somebody else: {error}",
-            rule="a changed column needs its table exclusively for some milliseconds",
-            next_step="end the long transaction (pg_stat_activity shows it); the next cycle tries again",
-        ) from error
+        raise _locked(error) from error
     except psycopg.Error as error:
         raise PublishError(
             f"PostgreSQL refused the publication: {error}",
             next_step="nothing was published; mend the cause, the next cycle publishes what was missed",
         ) from error
+
+
+def _locked(error: psycopg.Error) -> PublishError:
+    return PublishError(
+        f"tables in PostgreSQL stayed locked by somebody else: {error}",
+        rule="changed columns need a moment in which nobody reads the table, nor any mart in a transaction",
+        next_step="end the long transaction (pg_stat_activity shows it); the next cycle tries again",
+    )
 
 
 def _retried(publication: _Publication) -> list[TableChange]:
@@ -115,16 +121,50 @@ class _Publication:
     rows: dict[tuple[str, str], int] = field(default_factory=dict)
     existing: dict[tuple[str, str], ExistingTable] = field(default_factory=dict)
     recorded: dict[tuple[str, str], RecordedTable] = field(default_factory=dict)
+    rebuilt: list[Rebuilt] = field(default_factory=list)
 
     def run(self) -> list[TableChange]:
-        with self.pg.transaction():
+        with self._transaction():
             self._look()
             changes = [self._publish(model) for model in self.models]
             changes += self._clear_away()
             registry.record(self.pg, self.version, self.generation, self.as_of)
+            self._swap()
         return changes
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.pg.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")  # whatever the role's defaults are
+        try:
+            yield
+            # in one message: no report begins between the look and the commit
+            self.pg.execute(UNLESS_A_REPORT_RUNS + "COMMIT" if self.rebuilt else "COMMIT")
+        except BaseException:
+            if not self.pg.closed:
+                self.pg.rollback()
+            raise
+
+    def _swap(self) -> None:
+        """Put what was built beside into place at a moment when no transaction could see half of it.
+
+        Raises:
+            PublishError: there was no such moment for a while.
+        """
+        deadline = time.monotonic() + SWAP_SECONDS
+        while self.rebuilt:
+            try:
+                with self.pg.transaction():  # a savepoint: what was built stays when the locks are given up
+                    for rebuilt in self.rebuilt:
+                        swap(self.pg, rebuilt)
+                    self.pg.execute(UNLESS_A_REPORT_RUNS)
+                return
+            except RETRIED as error:
+                if time.monotonic() >= deadline:
+                    raise _locked(error) from error
+                time.sleep(_PAUSE_SECONDS)
+
     def _look(self) -> None:
+        self.rebuilt.clear()
         prepare(self.pg)
         registry.lock(self.pg)
         schemas = {registry.SCHEMA, *(model.schema for model in self.models)}
@@ -174,8 +214,9 @@ class _Publication:
             rows = build(writer, model.name)
             return self._checked(model, Counts(inserted=rows), rows, "created")
         if not existing.fits(model):
-            rows = rebuild(writer, existing)
-            return self._checked(model, Counts(inserted=rows), rows, "rebuilt")
+            rebuilt = build_beside(writer, existing)
+            self.rebuilt.append(rebuilt)
+            return self._checked(model, Counts(inserted=rebuilt.rows), rebuilt.rows, "rebuilt")
         write_comments(self.pg, model, model.name, existing)
         adjust_indexes(self.pg, model, existing)
         return self._difference(writer) or self._compare(writer)

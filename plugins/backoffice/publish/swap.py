@@ -28,6 +28,7 @@ from backoffice.publish.tables import (
 from backoffice.publish.writer import TableWriter
 
 _NEXT = "__next"
+_SECOND_LOCK_TIMEOUT = "700ms"
 
 _VIEWS = """
 WITH RECURSIVE dependent (oid, depth) AS (
@@ -101,6 +102,29 @@ WHERE c.oid = %(oid)s
 """
 
 
+UNLESS_A_REPORT_RUNS = """
+DO $$
+DECLARE report text;
+BEGIN
+    SELECT format('session %s of %s has been in a transaction since %s', pid, usename, xact_start) INTO report
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL
+        AND (state <> 'active' OR xact_start < query_start)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = report;
+    END IF;
+END $$;
+"""
+"""Statement that fails when a transaction keeps a snapshot, or one of several statements is at work.
+
+A transaction that keeps one version to its end (REPEATABLE READ) would find a table empty that was made after its first
+statement; the catalogue, by which it finds the table, shows everybody the newest. A single statement takes its
+snapshot once it has its tables, and READ COMMITTED keeps none between statements: neither needs care. Transactions of
+other roles are seen by members of pg_read_all_stats only.
+"""
+
+
 @dataclass(frozen=True)
 class _View:
     """A view that depends on the table, with the statements that make it again."""
@@ -109,23 +133,46 @@ class _View:
     statements: tuple[str, ...]
 
 
-def rebuild(writer: TableWriter, existing: ExistingTable) -> int:
-    """Replace the table by one with the declared columns and the warehouse's rows; returns the rows.
+@dataclass(frozen=True)
+class Rebuilt:
+    """A table built beside the one it replaces; ``rows`` are its rows."""
+
+    model: PublishedModel
+    rows: int
+    views: list[_View]
+    statements: list[str]
+
+
+def build_beside(writer: TableWriter, existing: ExistingTable) -> Rebuilt:
+    """Build a table with the declared columns and the warehouse's rows, without a lock on the one readers use.
 
     Raises:
-        PublishError: something that depends on the table cannot be carried over; nothing was changed.
+        PublishError: something that depends on the table cannot be carried over.
     """
-    pg, model = writer.pg, writer.model
-    views = _dependent_views(pg, existing.oid)
-    statements = _hanging_on(pg, model, existing)
-    rows = build(writer, model.name + _NEXT, _NEXT)
-    _replace(pg, model, views)
-    for statement in statements:
-        _replay(pg, statement, f"{model.schema}.{model.name}")
-    for view in views:
+    views = _dependent_views(writer.pg, existing.oid)
+    statements = _hanging_on(writer.pg, writer.model, existing)
+    return Rebuilt(writer.model, build(writer, writer.model.name + _NEXT, _NEXT), views, statements)
+
+
+def swap(pg: Connection, rebuilt: Rebuilt) -> None:
+    """Put the table built beside into its place, with everything that hung on the old one.
+
+    Raises:
+        PublishError: something that depends on the table does not work with its new columns; names it.
+    """
+    _replace(pg, rebuilt.model, rebuilt.views)
+    for statement in rebuilt.statements:
+        _replay(pg, statement, f"{rebuilt.model.schema}.{rebuilt.model.name}")
+    for view in rebuilt.views:
         for statement in view.statements:
             _replay(pg, statement, f"view {view.name}")
-    return rows
+
+
+def rebuild(writer: TableWriter, existing: ExistingTable) -> int:
+    """Replace a table at once; returns the rows."""
+    rebuilt = build_beside(writer, existing)
+    swap(writer.pg, rebuilt)
+    return rebuilt.rows
 
 
 def build(writer: TableWriter, name: str, suffix: str = "") -> int:
@@ -142,8 +189,10 @@ def build(writer: TableWriter, name: str, suffix: str = "") -> int:
 
 
 def _replace(pg: Connection, model: PublishedModel, views: list[_View]) -> None:
+    """Views go first: whoever reads one takes its lock before the table's."""
     for view in reversed(views):
         _execute(pg, f"DROP VIEW {view.name}")
+        _wait_briefly(pg)
     old = f"{model.schema}.{model.name}"
     try:
         _execute(pg, f"DROP TABLE {old}")
@@ -154,9 +203,18 @@ def _replace(pg: Connection, model: PublishedModel, views: list[_View]) -> None:
             rule="only views can be carried over to the new table",
             next_step="drop it, publish, and create it again",
         ) from error
+    _wait_briefly(pg)
     _execute(pg, f"ALTER TABLE {old}{_NEXT} RENAME TO {model.name}")
     for name in (key_name(model), *(index_name(model, column) for column in model.indexes)):
         _execute(pg, f"ALTER INDEX {model.schema}.{name}{_NEXT} RENAME TO {name}")
+
+
+def _wait_briefly(pg: Connection) -> None:
+    """Holding one exclusive lock and waiting for another, we may wait for a reader who waits for us.
+
+    We give up before the server looks for deadlocks, after one second, and makes the reader its victim.
+    """
+    pg.execute("SELECT set_config('lock_timeout', %s, true)", (_SECOND_LOCK_TIMEOUT,))
 
 
 def _hanging_on(pg: Connection, model: PublishedModel, existing: ExistingTable) -> list[str]:
