@@ -18,7 +18,15 @@ pytestmark = pytest.mark.airflow
 
 CHECKOUT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
-FILES = ["collect.py", "maintenance.py", "quarantine_review.py", "refresh_marts.py", "source_files.py"]
+FILES = [
+    "collect.py",
+    "maintenance.py",
+    "publication.py",
+    "quarantine_review.py",
+    "refresh_marts.py",
+    "source_files.py",
+]
+STANDING = {"refresh_marts", "rollback_marts", "publish_marts", "maintenance", "quarantine_review"}
 
 
 def test_every_dag_file_was_found_and_loads(project_report):
@@ -59,7 +67,7 @@ def test_every_dag_is_documented_and_every_task_can_end(project_report):
 
 def test_a_broken_source_file_is_reported_and_takes_no_other_dag_away(report_of):
     report = report_of({"east.yaml": SOURCE.format(name="east"), "west.yaml": "source: [west"})
-    assert set(report["dags"]) == {"collect_east", "refresh_marts", "maintenance", "quarantine_review"}
+    assert set(report["dags"]) == {"collect_east", *STANDING}
     assert list(report["import_errors"]) == ["source_files.py"]
     assert "west.yaml" in report["import_errors"]["source_files.py"]
     assert report["dags"]["refresh_marts"]["woken_by"] == ["backoffice://landed/east"]
@@ -68,7 +76,7 @@ def test_a_broken_source_file_is_reported_and_takes_no_other_dag_away(report_of)
 def test_without_sources_the_refresh_still_runs_every_minute(report_of):
     report = report_of({})
     assert report["import_errors"] == {}
-    assert set(report["dags"]) == {"refresh_marts", "maintenance", "quarantine_review"}
+    assert set(report["dags"]) == STANDING
     assert report["dags"]["refresh_marts"]["schedule"] == "* * * * *"
 
 
