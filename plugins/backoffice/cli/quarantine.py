@@ -19,7 +19,7 @@ from backoffice.sources import read_sources
 from backoffice.validate import actions
 from backoffice.validate.decisions import Decision
 from backoffice.validate.landed import is_batch_id
-from backoffice.validate.outstanding import outstanding
+from backoffice.validate.outstanding import SUPERSEDED, outstanding
 from backoffice.validate.quarantine import list_quarantined
 
 app = typer.Typer(help="Rows kept out by a gate or a person. Works while the warehouse is held.", no_args_is_help=True)
@@ -54,6 +54,7 @@ def list_rows(
         "list_contains([document, document_key, document || ' ' || document_key], ?)": document,
         "gate = ?": gate,
         "since >= ?": moment,
+        "next <> ?": SUPERSEDED,
     }
     show_causes(outstanding(settings, store, where, limit))
 

@@ -8,7 +8,7 @@ from backoffice.landing import LocalBatchStore
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig, read_sources
 from backoffice.validate.landed import find_row
-from backoffice.validate.outstanding import HOLD, WITH_DOCUMENT, OutRow, open_outstanding, outstanding
+from backoffice.validate.outstanding import HOLD, SUPERSEDED, WITH_DOCUMENT, OutRow, open_outstanding, outstanding
 from backoffice.validate.quarantine import Verdict, verdicts_of
 
 _MINUTE = "%Y-%m-%d %H:%M:%S"
@@ -100,14 +100,16 @@ def next_steps(found: list[OutRow]) -> list[str]:
     """What a person may do about rows that are out, as commands."""
     steps = []
     for row in found:
-        if row.next:
+        if row.next == SUPERSEDED:
+            steps.append("a newer version is in the marts: nothing needs to be done about this one")
+        elif row.next:
             steps.append(f"waits for the next cycle: {row.next}")
         elif row.rule == HOLD:
             steps.append(f"end the hold: backoffice quarantine unhold {row.document_name} --reason …")
         elif row.rule != WITH_DOCUMENT:
             steps.append(f"correct it: backoffice quarantine fix {row.batch_id} {row.row_no} --set COLUMN=… --reason …")
             steps.append(f"accept it as it is: backoffice quarantine release {row.batch_id} {row.row_no} --reason …")
-    if steps:
+    if any(not row.next for row in found):
         steps.append("or correct it at the source: the newer version takes its place by itself")
     return list(dict.fromkeys(steps))
 

@@ -79,7 +79,7 @@ def release_document(
         _check_document(settings, document)
         raise _not_out(settings, name, "document = ? AND document_key = ?", [document, key])
     own = [row for row in found if row.rule not in (HOLD, WITH_DOCUMENT)]
-    if not own and all(row.rule == HOLD for row in found if row.rule != WITH_DOCUMENT):
+    if not own and any(row.rule == HOLD for row in found):
         raise ValidationError(
             f"{name} is held by a person, no rule keeps it out",
             next_step=f"`backoffice quarantine unhold {name} --reason …`",

@@ -24,6 +24,8 @@ from backoffice.validate.verdicts import DECISION, SOURCE, VERDICT
 
 HOLD, WITH_DOCUMENT, REPLACED = "hold", "document", "fix"
 """Causes in ``meta.quarantined.rule`` that are no rule of a suite."""
+SUPERSEDED = "superseded by a newer version"
+"""``next`` of an old version that stays out while a newer one is in the marts: nothing needs to be done about it."""
 
 _COLUMNS = """source VARCHAR, table_name VARCHAR, batch_id VARCHAR, row_no BIGINT, rule VARCHAR, gate VARCHAR,
     column_name VARCHAR, value VARCHAR, since TIMESTAMPTZ, document VARCHAR, source_relation VARCHAR,
@@ -37,7 +39,8 @@ class OutRow:
     """A cause that keeps a landed row out; a row with two broken rules is two of them.
 
     ``gate`` is ``landing``, ``base``, ``mart`` or ``person``; ``since`` is UTC; ``next`` says what waits for the next
-    cycle, empty when nothing does. A document held before any row of it landed has no row (``batch_id`` is empty).
+    cycle (empty when nothing does) or :data:`SUPERSEDED`. A document held before any row of it landed has no row
+    (``batch_id`` is empty).
     """
 
     source: str
@@ -73,6 +76,7 @@ def write_outstanding(settings: Settings, connection: duckdb.DuckDBPyConnection)
     """
     path = outstanding_path(settings)
     try:
+        _find_superseded(connection)
         stamp = _stamp(connection)
         if _written_stamp(path) == stamp:
             return False
@@ -147,13 +151,32 @@ def outstanding(
     return [OutRow(*row) for row in rows]
 
 
+def _find_superseded(connection: duckdb.DuckDBPyConnection) -> None:
+    """``superseded``: rows that are out while a newer version of theirs is accepted."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE superseded (batch_id VARCHAR, row_no BIGINT)")
+    entities = connection.execute(
+        """SELECT DISTINCT q.entity FROM meta.quarantined AS q JOIN duckdb_tables() AS t
+            ON t.schema_name = 'base' AND t.table_name = 'base_' || q.entity"""
+    ).fetchall()
+    for (entity,) in entities:
+        connection.execute(
+            f"""INSERT INTO superseded
+            SELECT DISTINCT q.batch_id, q.row_no FROM meta.quarantined AS q
+            LEFT JOIN meta.fix AS f ON f.batch_id = q.batch_id AND f.row_no = q.row_no
+            JOIN base.base_{entity} AS b ON b.{entity}_key = md5(q.source_relation || '|' || q.key)
+            WHERE q.entity = '{entity}' AND (b._batch_seq, b._row_no)
+                > (coalesce(f.root_seq, cast(right(q.batch_id, 10) AS BIGINT)), q.row_no)"""
+        )
+
+
 def _stamp(connection: duckdb.DuckDBPyConnection) -> str:
     """Another one when anything in the file would be another."""
     row = connection.execute(
         """SELECT (SELECT concat_ws(' ', count(*), bit_xor(hash(batch_id, row_no, rule, document, document_key)))
                 FROM meta.quarantined),
             (SELECT coalesce(max(batch_seq), 0) FROM meta.verdict_batch),
-            (SELECT count(*) FROM meta.fix)"""
+            (SELECT count(*) FROM meta.fix),
+            (SELECT concat_ws(' ', count(*), bit_xor(hash(batch_id, row_no))) FROM superseded)"""
     ).fetchone()
     return " ".join(str(part) for part in row or ())
 
@@ -173,18 +196,30 @@ def _fill(connection: duckdb.DuckDBPyConnection, stamp: str) -> None:
         INSERT INTO outstanding.out_now BY NAME
         WITH out_rows AS (SELECT DISTINCT batch_id, row_no FROM meta.quarantined),
         found AS (
-            SELECT v.batch_id, v.row_no, v.rule, any_value(v.gate) AS gate, any_value(v.column_name) AS column_name,
-                any_value(v.value) AS value, max(v.judged_at) AS judged_at
+            SELECT v.batch_id, v.row_no, v.rule, v.landed_upto IS NOT NULL AS is_of_document,
+                any_value(v.gate) AS gate, any_value(v.column_name) AS column_name, any_value(v.value) AS value,
+                max(v.judged_at) AS judged_at
             FROM meta.verdict AS v SEMI JOIN out_rows AS o ON o.batch_id = v.batch_id AND o.row_no = v.row_no
-            WHERE v.severity = 'error' GROUP BY ALL
+            WHERE v.severity = 'error' AND NOT EXISTS (
+                SELECT 1 FROM meta.lifted AS l WHERE l.verdict_batch_id = v.verdict_batch_id
+                    AND l.batch_id = v.batch_id AND l.row_no = v.row_no AND l.rule = v.rule)
+                AND NOT EXISTS (
+                SELECT 1 FROM meta.decision AS d WHERE d.decision = 'release' AND d.batch_id = v.batch_id
+                    AND d.row_no = v.row_no AND coalesce(d.rule, v.rule) = v.rule AND d.decided_at > v.judged_at)
+            GROUP BY ALL
         )
         SELECT q.source, q.table_name, q.batch_id, q.row_no, coalesce(f.rule, q.rule) AS rule,
             coalesce(f.gate, CASE WHEN q.rule = '{HOLD}' THEN 'person' ELSE '' END) AS gate, f.column_name, f.value,
-            coalesce(f.judged_at, g.as_of) AS since, q.document, q.source_relation, q.document_key, q.key, '' AS next
+            coalesce(f.judged_at, g.as_of) AS since, q.document, q.source_relation, q.document_key, q.key,
+            CASE WHEN n.batch_id IS NULL THEN '' ELSE '{SUPERSEDED}' END AS next
         FROM meta.quarantined AS q
         JOIN meta.generation AS g ON g.generation = q.generation
+        LEFT JOIN meta.blocked_document AS b ON b.document = q.document
+            AND b.source_relation = q.source_relation AND b.document_key = q.document_key
+        LEFT JOIN superseded AS n ON n.batch_id = q.batch_id AND n.row_no = q.row_no
         LEFT JOIN found AS f ON f.batch_id = q.batch_id AND f.row_no = q.row_no
-            AND q.rule NOT IN ('{HOLD}', '{WITH_DOCUMENT}', '{REPLACED}')
+            AND CASE WHEN q.rule = '{WITH_DOCUMENT}' THEN f.is_of_document AND f.rule = b.because
+                ELSE q.rule <> '{HOLD}' AND NOT f.is_of_document END
         WHERE q.rule <> '{REPLACED}'
         GROUP BY ALL;
         CREATE TABLE outstanding.decision AS SELECT * EXCLUDE (verdict_batch_id, generation) FROM meta.decision;
