@@ -12,7 +12,7 @@ from backoffice.validate.outstanding import HOLD, SUPERSEDED, WITH_DOCUMENT, Out
 from backoffice.validate.quarantine import Verdict, verdicts_of
 
 _MINUTE = "%Y-%m-%d %H:%M:%S"
-_CAUSES = ("source", "table", "batch", "row", "document", "gate", "rule", "value", "since (UTC)", "next cycle")
+_CAUSES = ("source", "table", "batch", "row", "document or key", "gate", "rule", "value", "since (UTC)", "next cycle")
 
 
 def show_causes(found: list[OutRow]) -> None:
@@ -28,7 +28,7 @@ def show_causes(found: list[OutRow]) -> None:
                 row.table,
                 row.batch_id,
                 row.row_no,
-                row.document_name,
+                row.document_name or row.key,
                 row.gate,
                 row.rule,
                 row.value,

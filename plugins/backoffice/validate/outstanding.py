@@ -198,10 +198,10 @@ def _fill(connection: duckdb.DuckDBPyConnection, stamp: str) -> None:
         found AS (
             SELECT v.batch_id, v.row_no, v.rule, v.landed_upto IS NOT NULL AS is_of_document,
                 any_value(v.gate) AS gate, any_value(v.column_name) AS column_name, any_value(v.value) AS value,
-                max(v.judged_at) AS judged_at
+                any_value(v.document) AS document, max(v.judged_at) AS judged_at
             FROM meta.verdict AS v SEMI JOIN out_rows AS o ON o.batch_id = v.batch_id AND o.row_no = v.row_no
             WHERE v.severity = 'error' AND NOT EXISTS (
-                SELECT 1 FROM meta.lifted AS l WHERE l.verdict_batch_id = v.verdict_batch_id
+                SELECT 1 FROM meta.lifted AS l WHERE l.lifted_batch_id = v.verdict_batch_id
                     AND l.batch_id = v.batch_id AND l.row_no = v.row_no AND l.rule = v.rule)
                 AND NOT EXISTS (
                 SELECT 1 FROM meta.decision AS d WHERE d.decision = 'release' AND d.batch_id = v.batch_id
@@ -210,7 +210,13 @@ def _fill(connection: duckdb.DuckDBPyConnection, stamp: str) -> None:
         )
         SELECT q.source, q.table_name, q.batch_id, q.row_no, coalesce(f.rule, q.rule) AS rule,
             coalesce(f.gate, CASE WHEN q.rule = '{HOLD}' THEN 'person' ELSE '' END) AS gate, f.column_name, f.value,
-            coalesce(f.judged_at, g.as_of) AS since, q.document, q.source_relation, q.document_key, q.key,
+            coalesce(f.judged_at, g.as_of) AS since,
+            -- a row that stands alone is a document of its own only when a person holds it
+            CASE WHEN q.rule IN ('{HOLD}', '{WITH_DOCUMENT}') OR f.document IS NOT NULL THEN q.document END AS document,
+            q.source_relation,
+            CASE WHEN q.rule IN ('{HOLD}', '{WITH_DOCUMENT}') OR f.document IS NOT NULL
+                THEN q.document_key END AS document_key,
+            q.key,
             CASE WHEN n.batch_id IS NULL THEN '' ELSE '{SUPERSEDED}' END AS next
         FROM meta.quarantined AS q
         JOIN meta.generation AS g ON g.generation = q.generation
