@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.warehouse import world as worlds
 
 from backoffice.contracts import load_contracts
 from backoffice.settings import Settings
+from backoffice.validate import write_suites
+from backoffice.validate.verdicts import JUDGED, VERDICT, land_tables
 from backoffice.warehouse.connection import open_warehouse
 from backoffice.warehouse.generate import write_files
 
@@ -21,31 +25,27 @@ HISTORY = "SELECT * FROM marts.mart_rule_history ORDER BY ALL"
 @pytest.fixture
 def world(tmp_path: Path) -> worlds.World:
     settings: Settings = worlds.workspace(CHECKOUT, tmp_path)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(load_contracts(settings.contracts_dir)))
+    contracts = load_contracts(settings.contracts_dir)
+    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
     write_files(settings)
+    write_suites(contracts, settings.expectations_dir)
     return worlds.World(settings)
 
 
 def _judged(world: worlds.World, day: str, rows: int, *verdicts: tuple[str, int]) -> None:
-    """A landed batch, judged at noon of a day: (rule, row number) of what failed."""
+    """A landed batch, judged at noon of a day: (rule, row number) of what failed, as a warning."""
     landed = world.land(("product", "c", {"product_id": f"P{day}{rows}"}))
-    with open_warehouse(world.settings) as connection:
-        generation = connection.execute("SELECT coalesce(max(generation), 0) + 1 FROM meta.generation").fetchone()
-        place = {"at": f"{day} 12:00:00+00", "g": generation[0] if generation else 1, "batch": landed.batch_id}
-        connection.execute(
-            """INSERT INTO meta.judged BY NAME SELECT 'v' AS verdict_batch_id, 'mini' AS source,
-            'product' AS table_name, 'landing' AS gate, 'p' AS suite, '1' AS suite_version, $rows AS judged_rows,
-            0 AS failed_rows, $at::TIMESTAMPTZ AS judged_at, $g AS generation""",
-            {"rows": rows, "at": place["at"], "g": place["g"]},
-        )
-        for rule, row_no in verdicts:
-            connection.execute(
-                """INSERT INTO meta.verdict BY NAME SELECT 'v' AS verdict_batch_id, 'mini' AS source,
-                'product' AS table_name, $batch AS batch_id, $row AS row_no, 'landing' AS gate, 'p' AS suite,
-                '1' AS suite_version, $rule AS rule, 'error' AS severity, '{}' AS row_json,
-                $at::TIMESTAMPTZ AS judged_at, $g AS generation""",
-                place | {"row": row_no, "rule": rule},
-            )
+    noon = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    place = {"source": "mini", "table_name": "product", "gate": "landing", "suite": "p", "suite_version": "1"}
+    judged = place | {"judged_rows": rows, "failed_rows": len(verdicts), "judged_at": noon}
+    failed = [
+        place
+        | {"batch_id": landed.batch_id, "row_no": row_no, "rule": rule, "severity": "warning", "row_json": "{}"}
+        | {"judged_at": noon}
+        for rule, row_no in verdicts
+    ]
+    tables = {JUDGED: pa.Table.from_pylist([judged])} | ({VERDICT: pa.Table.from_pylist(failed)} if failed else {})
+    land_tables(world.store, tables)
     world.cycle()
 
 
