@@ -122,7 +122,9 @@ class _Settling:
         self._temp(
             "affected",
             f"""SELECT {_TRIPLE} FROM new_verdict WHERE landed_upto IS NOT NULL
-            UNION SELECT {_TRIPLE} FROM new_decision WHERE document_key IS NOT NULL""",
+            UNION SELECT {_TRIPLE} FROM new_decision WHERE document_key IS NOT NULL
+            UNION SELECT v.document, v.source_relation, v.document_key FROM meta.verdict AS v
+                JOIN new_decision AS d ON {_released("v", "d")} WHERE v.landed_upto IS NOT NULL""",
         )
         self._temp("changed", f"SELECT * FROM ({all_located(())}) AS nothing")
 
@@ -338,14 +340,15 @@ class _Settling:
 
 
 def _released(verdict: str, decision: str) -> str:
-    """Condition: the decision releases the verdict, which was given before it."""
-    same = " AND ".join(
-        f"({decision}.{name} IS NULL OR {decision}.{name} = {verdict}.{name})"
-        for name in ("batch_id", "row_no", "rule")
-    )
-    document = " AND ".join(f"{decision}.{name} = {verdict}.{name}" for name in _TRIPLE.split(", "))
+    """Condition: the decision releases the verdict, which was given before it. A row is named by its identity;
+    otherwise, what a decision leaves out, it means all of.
+    """
+    names = ("source", "source_relation", "document", "document_key", "rule")
+    same = " AND ".join(f"({decision}.{name} IS NULL OR {decision}.{name} = {verdict}.{name})" for name in names)
+    row = f"({decision}.batch_id, {decision}.row_no) = ({verdict}.batch_id, {verdict}.row_no)"
+    rule = f"({decision}.rule IS NULL OR {decision}.rule = {verdict}.rule)"
     return f"""{decision}.decision = 'release' AND {_SEQ.format(decision + ".")} > {_SEQ.format(verdict + ".")}
-        AND {same} AND ({decision}.batch_id IS NOT NULL OR ({document}))"""
+        AND CASE WHEN {decision}.batch_id IS NOT NULL THEN {row} AND {rule} ELSE {same} END"""
 
 
 def _is_released(verdict: str) -> str:
