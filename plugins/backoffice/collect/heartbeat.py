@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from backoffice.settings import Settings
 
 _EVERY_SECONDS = 1.0
+_SKEW = timedelta(minutes=1)
+"""Clocks of two machines may differ by so much."""
 
 
 class Heartbeat:
@@ -33,6 +36,13 @@ def last_caught_up(settings: Settings, source: str) -> datetime | None:
         return datetime.fromtimestamp(_path(settings, source).stat().st_mtime, UTC)
     except FileNotFoundError:
         return None
+
+
+def last_seen(moments: Iterable[datetime | None], now: datetime) -> datetime | None:
+    """The newest of several signs of life. One from the future was left by a clock that has been set back: it says
+    nothing of how long ago it was.
+    """
+    return max((moment for moment in moments if moment and moment <= now + _SKEW), default=None)
 
 
 def _path(settings: Settings, source: str) -> Path:

@@ -130,7 +130,8 @@ def file_due(settings: Settings, generation: int) -> bool:
     if manifest is None:
         return True
     age = (datetime.now(UTC) - manifest.published_at).total_seconds()
-    return manifest.generation != generation and age >= settings.marts_file_seconds
+    # younger than nothing: the clock was set back since
+    return manifest.generation != generation and not 0 <= age < settings.marts_file_seconds
 
 
 def _show(folder: Path, version: VersionFile) -> None:

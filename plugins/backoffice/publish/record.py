@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -49,7 +50,11 @@ def version_id(generation: int, as_of: datetime) -> str:
 def save(settings: Settings, record: PublicationRecord) -> PublicationRecord:
     """Write a record, durably, in place of what it was."""
     stamped = record.model_copy(update={"updated_at": datetime.now(UTC)})
-    write_text(settings.publications_dir / f"{record.version}.json", stamped.model_dump_json(indent=2))
+    path = settings.publications_dir / f"{record.version}.json"
+    before = [other.stat().st_mtime_ns for other in _by_age(settings) if other != path]
+    write_text(path, stamped.model_dump_json(indent=2))
+    if before and path.stat().st_mtime_ns <= before[-1]:  # the clock was set back
+        os.utime(path, ns=(before[-1] + 1, before[-1] + 1))
     return stamped
 
 

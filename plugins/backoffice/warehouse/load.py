@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import duckdb
@@ -157,9 +157,12 @@ def _new_day(connection: duckdb.DuckDBPyConnection, published: int) -> bool:
 
 def _begin(connection: duckdb.DuckDBPyConnection, generation: int, is_full: bool, holder: str) -> None:
     now = datetime.now(UTC)
+    before = meta.as_of(connection, generation - 1)
+    # a clock that was set back must not take the marts back
+    as_of = max(now, before + timedelta(microseconds=1)) if before else now
     connection.execute(
         "INSERT INTO meta.generation (generation, as_of, started_at, is_full, holder) VALUES (?, ?, ?, ?, ?)",
-        [generation, now, now, is_full, holder],
+        [generation, as_of, now, is_full, holder],
     )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 import yaml
 from pydantic import AwareDatetime, BaseModel
 
-from backoffice.collect.heartbeat import last_caught_up
+from backoffice.collect.heartbeat import last_caught_up, last_seen
 from backoffice.collect.slot import SlotHealth, read_slot
 from backoffice.errors import AlertError
 from backoffice.landing import LocalBatchStore, Manifest
@@ -228,12 +229,12 @@ class Observation:
     def _source(self, config: SourceConfig) -> SourceSeen:
         newest = self._store.last(config.source)
         beat = last_caught_up(self.settings, config.source)
-        seen = [moment.timestamp() for moment in (beat, newest.landed_at if newest else None) if moment]
+        seen = last_seen((beat, newest.landed_at if newest else None), datetime.fromtimestamp(self.now, UTC))
         return SourceSeen(
             config=config,
             configured_at=(self.settings.sources_dir / f"{config.source}.yaml").stat().st_mtime,
             newest=newest,
-            fresh_at=max(seen, default=None),
+            fresh_at=seen.timestamp() if seen else None,
         )
 
 
