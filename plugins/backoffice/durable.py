@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
+
+from backoffice.errors import StorageError
+
 _BLOCK = 1 << 20
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+
+@contextmanager
+def storage_errors(doing: str, where: str = "") -> Iterator[None]:
+    """Say clearly that a disk is full or a folder cannot be written to.
+
+    Other errors of the operating system, such as those of connections, pass through.
+
+    Args:
+        doing: what was interrupted by it.
+        where: the folder written to, for errors that do not name their file.
+
+    Raises:
+        StorageError: names the file and what the system says of it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise _storage_error(doing, str(error.filename or where), error.strerror or str(error)) from error
+    except duckdb.Error as error:  # DuckDB gives no number, and a commit that fails another class
+        said = str(error)
+        if not any(os.strerror(number) in said for number in _REFUSED):
+            raise
+        quoted = said.split('"')
+        raise _storage_error(doing, quoted[1] if len(quoted) > 2 else where, said.splitlines()[0]) from error
+
+
+def _storage_error(doing: str, file: str, said: str) -> StorageError:
+    return StorageError(
+        f"{doing} was stopped by the disk: {said}",
+        where=file,
+        rule="rows and offset are durable together: what was not finished is done again, nothing is lost",
+        next_step="free space, or give back the right to write; the next run goes on by itself",
+    )
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """The file's name in the errors of writing it: the system gives it only when a file is opened."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file's text: temporary name, fsync, rename, fsync of the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+    with naming(temporary), temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -47,6 +47,10 @@ class ServerError(BackofficeError):
     """An embedded server cannot start, stop or be reached."""
 
 
+class StorageError(BackofficeError):
+    """A disk is full or a folder cannot be written to."""
+
+
 class ContractError(BackofficeError):
     """A data contract file breaks ODCS or the platform's rules."""
 
@@ -97,6 +101,10 @@ class AuditError(WarehouseError):
 
 class PublishError(BackofficeError):
     """A publication could not be carried out."""
+
+
+class StatusError(PublishError):
+    """A channel of the status could not be written; what is published is not touched by it."""
 
 
 class AlertError(BackofficeError):

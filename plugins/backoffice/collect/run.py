@@ -8,6 +8,7 @@ from collections.abc import Callable
 from backoffice.addresses import source_url
 from backoffice.collect.files import FileCollector
 from backoffice.collect.postgres import PostgresCollector
+from backoffice.durable import storage_errors
 from backoffice.errors import CollectError, MappingError, SettingsError
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.settings import Settings, read_variable
@@ -34,11 +35,13 @@ def collect(
     Raises:
         MappingError: there is no such source, or its file is broken.
         CollectError: the source cannot be collected from as it stands.
+        StorageError: the disk is full, or a folder cannot be written to; nothing is lost.
     """
     collector = _collector(settings, source_config(settings, source))
     if stop is not None:
         collector.stop = stop
-    collector.run(seconds, on_landed)
+    with storage_errors(f"collecting from {source}", f"{settings.landing_dir} or {settings.collect_dir}"):
+        collector.run(seconds, on_landed)
 
 
 def resync(settings: Settings, source: str, table: str) -> Manifest | None:

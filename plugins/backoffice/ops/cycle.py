@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import duckdb
 
 from backoffice.contracts import load_contracts
+from backoffice.durable import storage_errors
 from backoffice.errors import AuditError, ValidationError
 from backoffice.landing import LocalBatchStore
 from backoffice.settings import Settings
@@ -44,7 +45,9 @@ def refresh(settings: Settings, holder: str, *, wait: float = 0.0) -> dict[str, 
         LeaseHeldError: another build holds the warehouse after ``wait`` seconds.
         AuditError: the audit failed; the version before stays published.
     """
-    with Lease(settings).held(holder, wait=wait, release=False):
+    from backoffice.ops.status import failures_told
+
+    with failures_told(settings), storage_errors("the refresh"), Lease(settings).held(holder, wait=wait, release=False):
         pass
     # opening the file, and the checkpoint at closing it, are done once and not in every step: a third of a small cycle
     with open_warehouse(settings):
@@ -58,7 +61,7 @@ def _told(step: Step) -> Step:
     def run(settings: Settings, holder: str) -> dict[str, Any]:
         from backoffice.ops.status import failures_told
 
-        with failures_told(settings):
+        with failures_told(settings), storage_errors(f"the step {step.__name__}", str(settings.home)):
             return step(settings, holder)
 
     return run

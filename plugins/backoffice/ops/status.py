@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import duckdb
 
-from backoffice.collect.heartbeat import last_caught_up
-from backoffice.errors import AuditError, BackofficeError, LeaseHeldError
+from backoffice.collect.heartbeat import last_caught_up, last_seen
+from backoffice.errors import AuditError, BackofficeError, LeaseHeldError, StatusError
 from backoffice.publish import (
     GenerationStatus,
     Hold,
@@ -67,10 +67,26 @@ def write_status(settings: Settings, connection: duckdb.DuckDBPyConnection, *, w
     Raises:
         BackofficeError: a channel could not be written; the others were.
     """
+    failures = [
+        _failure(lambda: write(settings, _status(settings, connection, withheld))),
+        _failure(lambda: write_outstanding(settings, connection)),
+    ]
+    found = [failure for failure in failures if failure]
+    if found:
+        raise StatusError(
+            "; ".join(failure.what for failure in found),
+            where=", ".join(failure.where for failure in found if failure.where),
+            rule="the status stands beside the data in every channel",
+            next_step=found[0].next_step,
+        ) from found[0]
+
+
+def _failure(write_one: Callable[[], object]) -> BackofficeError | None:
     try:
-        write(settings, _status(settings, connection, withheld))
-    finally:
-        write_outstanding(settings, connection)
+        write_one()
+    except BackofficeError as error:
+        return error
+    return None
 
 
 def say_withheld(settings: Settings, connection: duckdb.DuckDBPyConnection, error: BackofficeError) -> None:
@@ -89,11 +105,12 @@ def failures_told(settings: Settings) -> Iterator[None]:
     """Around a step of a refresh: when it fails, every channel says that publication is withheld, and why.
 
     The warehouse may be what failed, so the rest of the status is that of the cycle before. A warehouse held by
-    somebody else is no failure, and a failed audit has been told by the audit itself.
+    somebody else is no failure, and a failed audit has been told by the audit itself. A channel that could not be
+    written withholds nothing: told from what was written last, the others would show the version before.
     """
     try:
         yield
-    except (LeaseHeldError, AuditError):
+    except (LeaseHeldError, AuditError, StatusError):
         raise
     except Exception as error:
         tell(settings, str(error) if isinstance(error, BackofficeError) else f"{type(error).__name__}: {error}")
@@ -214,13 +231,14 @@ def _source(settings: Settings, row: tuple[object, ...], now: datetime) -> Sourc
     assert isinstance(minutes, int) and isinstance(landed, int)
     assert isinstance(quarantined, int) and isinstance(waiting, int) and isinstance(published, int)
     # a quiet source is as fresh as its collector's last look that found nothing
-    seen = [moment for moment in (landed_at, last_caught_up(settings, str(source))) if isinstance(moment, datetime)]
-    late = not seen or now - max(seen) > timedelta(minutes=minutes)
+    last_landed = landed_at if isinstance(landed_at, datetime) else None
+    seen = last_seen((last_landed, last_caught_up(settings, str(source))), now)
+    late = seen is None or now - seen > timedelta(minutes=minutes)
     return SourceStatus(
         source=str(source),
         source_relation=str(relation),
         last_event_at=event_at if isinstance(event_at, datetime) else None,
-        last_landed_at=landed_at if isinstance(landed_at, datetime) else None,
+        last_landed_at=last_landed,
         landed_rows=landed,
         accepted_rows=landed - quarantined - waiting,
         quarantined_rows=quarantined,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from backoffice.durable import storage_errors
 from backoffice.errors import WarehouseError
 from backoffice.settings import Settings
 
@@ -26,6 +27,7 @@ def open_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises:
         WarehouseError: another process has the file open.
+        StorageError: the disk does not let it be written.
     """
     path = settings.warehouse_path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +41,8 @@ def open_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _connect(path: Path, config: dict[str, str]) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(str(path), config=dict(config))
+        with storage_errors("opening the warehouse"):
+            return duckdb.connect(str(path), config=dict(config))
     except duckdb.IOException as error:
         raise WarehouseError(
             f"the warehouse cannot be opened: {error}",

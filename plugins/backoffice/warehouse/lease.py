@@ -18,6 +18,7 @@ from typing import TextIO
 
 from pydantic import BaseModel
 
+from backoffice.durable import naming
 from backoffice.errors import LeaseHeldError
 from backoffice.settings import Settings
 
@@ -97,12 +98,20 @@ class Lease:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        record = self.current()
+        record = self._plausible(self.current())
         if record and record.holder != holder and record.expires_at > time.time():
             fcntl.flock(handle, fcntl.LOCK_UN)
             return False
         self._write(holder, record)
         return True
+
+    def _plausible(self, record: LeaseRecord | None) -> LeaseRecord | None:
+        """A lease that ends later than one taken now was written before the clock was set back: it starts again."""
+        if record is None or record.expires_at <= time.time() + self._seconds:
+            return record
+        capped = record.model_copy(update={"acquired_at": time.time(), "expires_at": time.time() + self._seconds})
+        _replace(self._record, json.dumps(capped.model_dump()))
+        return capped
 
     def _write(self, holder: str, previous: LeaseRecord | None = None) -> None:
         now = time.time()
@@ -124,5 +133,6 @@ class Lease:
 
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
+    with naming(temporary):
+        temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
