@@ -7,11 +7,22 @@ import signal
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import psycopg
 import pytest
 from tests.publish.support import LINES, MODELS, Warehouse
 
 from backoffice.errors import PublishError
-from backoffice.publish import Publication, current_file, newest, publication, publish, record, recover, version_id
+from backoffice.publish import (
+    Publication,
+    current_file,
+    newest,
+    publication,
+    publish,
+    record,
+    recover,
+    registry,
+    version_id,
+)
 from backoffice.settings import Settings
 from backoffice.warehouse.connection import open_warehouse
 
@@ -186,3 +197,41 @@ def _publish_until(settings: Settings, warehouse: Warehouse, state: str) -> None
             publish(connection, MODELS, settings, **warehouse.now.values)
     finally:
         os._exit(1)
+
+
+def test_a_connection_lost_while_committing_is_found_out_by_the_record(warehouse, marts, marts_settings, monkeypatch):
+    """The server committed, its answer never came: the next start asks it instead of guessing."""
+    real = publication.publish_postgres
+
+    def lost(*values: object, **named: object) -> None:
+        real(*values, **named)
+        raise PublishError("PostgreSQL refused the publication: connection lost")
+
+    put(warehouse, "a")
+    monkeypatch.setattr(publication, "publish_postgres", lost)
+    with pytest.raises(PublishError, match="connection lost"):
+        publish_now(warehouse, marts_settings)
+    monkeypatch.setattr(publication, "publish_postgres", _killed)  # it must not be published a second time
+    found = recover(warehouse.connection, MODELS, marts_settings)
+    assert found is not None and found.version == marts.current()
+    assert newest(marts_settings).state == "done"
+
+
+def test_a_server_that_goes_away_in_the_middle_keeps_the_version_before(warehouse, marts, marts_settings, monkeypatch):
+    publish_now(warehouse, marts_settings)
+    before, real = marts.current(), registry.record
+    warehouse.build()
+    put(warehouse, "a")
+
+    def cut_off(pg: psycopg.Connection, *values: object) -> None:
+        real(pg, *values)
+        marts.execute(f"SELECT pg_terminate_backend({pg.info.backend_pid}, 5000)")
+
+    monkeypatch.setattr(registry, "record", cut_off)
+    with pytest.raises(PublishError, match="refused the publication"):
+        publish_now(warehouse, marts_settings)
+    assert marts.current() == before
+    monkeypatch.setattr(registry, "record", real)
+    assert recover(warehouse.connection, MODELS, marts_settings) is not None
+    assert marts.rows(LINES) == warehouse.rows(LINES)
+    assert marts.current() == warehouse.now.version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 
 import psycopg
@@ -9,7 +10,7 @@ import pytest
 from tests.publish.support import LINES, TOTALS, MartsDatabase, Warehouse, with_columns
 
 from backoffice.errors import PublishError
-from backoffice.publish import PublishedColumn
+from backoffice.publish import PublishedColumn, registry
 
 pytestmark = pytest.mark.postgres
 
@@ -167,3 +168,110 @@ def test_something_other_than_a_view_stops_the_publication(published, warehouse)
     )
     with pytest.raises(PublishError, match="something other than a view depends on it"):
         published.publish(warehouse, [WIDER, TOTALS])
+
+
+def test_what_administrators_hung_on_the_table_stays(published, warehouse):
+    """Each is asked of the catalogue before and after; what was switched off stays so."""
+    published.execute(
+        "CREATE TABLE public.seen (n int)",
+        "CREATE FUNCTION public.noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        f"CREATE TRIGGER each AFTER INSERT ON {LINES.relation} FOR EACH ROW EXECUTE FUNCTION public.noted()",
+        f"CREATE TRIGGER off AFTER DELETE ON {LINES.relation} EXECUTE FUNCTION public.noted()",
+        f"ALTER TABLE {LINES.relation} DISABLE TRIGGER off",
+        f"ALTER TABLE {LINES.relation} ADD CONSTRAINT positive CHECK (amount > 0)",
+        f"ALTER TABLE {LINES.relation} ADD CONSTRAINT one_note UNIQUE (line_key, note)",
+        f"ALTER TABLE {LINES.relation} ALTER COLUMN note SET NOT NULL",
+        f"ALTER TABLE {LINES.relation} SET (fillfactor = 70)",
+        f"ALTER TABLE {LINES.relation} REPLICA IDENTITY FULL",
+        f"CREATE STATISTICS public.together ON line_key, note FROM {LINES.relation}",
+        f"CREATE PUBLICATION downstream FOR TABLE {LINES.relation} (line_key, note) WHERE (note <> 'x')",
+        "ALTER PUBLICATION downstream OWNER TO marts_publisher",
+    )
+    queries = (
+        """SELECT pg_get_triggerdef(oid), tgenabled FROM pg_trigger
+           WHERE tgrelid = %s::regclass AND NOT tgisinternal ORDER BY 1""",
+        """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+           WHERE conrelid = %s::regclass AND NOT (contype = 'n' AND conkey = '{1}') ORDER BY 1""",
+        "SELECT reloptions, relreplident FROM pg_class WHERE oid = %s::regclass",
+        "SELECT pg_get_statisticsobjdef(oid) FROM pg_statistic_ext WHERE stxrelid = %s::regclass",
+        """SELECT pubname, attnames, rowfilter FROM pg_publication_tables
+           WHERE format('%%I.%%I', schemaname, tablename)::regclass = %s::regclass""",
+    )
+    before = [published.query(query, LINES.relation, url=published.admin_url) for query in queries]
+    assert all(before)
+    try:
+        assert published.publish(warehouse, [WIDER, TOTALS])[0].action == "rebuilt"
+        assert [published.query(query, LINES.relation, url=published.admin_url) for query in queries] == before
+    finally:
+        published.execute("DROP PUBLICATION downstream")
+
+
+@pytest.mark.parametrize("kind", ["trigger", "rule"])
+def test_what_could_change_published_rows_is_refused(published, warehouse, kind):
+    published.execute(
+        "CREATE OR REPLACE FUNCTION public.halved() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN NEW.amount := NEW.amount / 2; RETURN NEW; END'",
+        f"CREATE TRIGGER changer BEFORE INSERT ON {LINES.relation} FOR EACH ROW EXECUTE FUNCTION public.halved()"
+        if kind == "trigger"
+        else f"CREATE RULE changer AS ON DELETE TO {LINES.relation} DO INSTEAD NOTHING",
+    )
+    with pytest.raises(PublishError, match=f"{kind} changer can change the rows"):
+        published.publish(warehouse, [WIDER, TOTALS])
+    assert published.current().startswith("000001-")
+
+
+def test_a_forced_row_policy_is_named_unless_the_publisher_is_above_it(published, warehouse):
+    published.execute(
+        f"ALTER TABLE {TOTALS.relation} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {TOTALS.relation} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY partly ON {TOTALS.relation} FOR SELECT TO reader USING (true)",
+    )
+    with pytest.raises(PublishError, match=r"row-level security policy for table \"mart_sales_by_day\"[^$]*BYPASSRLS"):
+        published.publish(warehouse, [WIDER, TOTALS])
+    assert published.current().startswith("000001-")
+    try:
+        published.execute("ALTER ROLE marts_publisher BYPASSRLS")
+        published.publish(warehouse, [WIDER, TOTALS])
+    finally:
+        published.execute("ALTER ROLE marts_publisher NOBYPASSRLS")
+    assert published.current() == warehouse.now.version
+
+
+def test_a_foreign_key_onto_rows_that_go_is_named(published, warehouse):
+    published.publish(warehouse, [WIDER, TOTALS])
+    published.execute(
+        f"CREATE TABLE public.remarks (line_key text CONSTRAINT onto_lines REFERENCES {LINES.relation})",
+        "INSERT INTO public.remarks VALUES ('a')",
+    )
+    warehouse.build()
+    warehouse.remove(WIDER, "a")
+    with pytest.raises(PublishError, match=r"onto_lines[^$]*drop that foreign key"):
+        published.publish(warehouse, [WIDER, TOTALS])
+
+
+def test_settings_of_the_publishers_role_do_not_matter(published, warehouse, monkeypatch):
+    record = registry.record
+    monkeypatch.setattr(registry, "record", lambda *values: [time.sleep(0.5), record(*values)])
+    settings = {
+        "statement_timeout": "200ms",
+        "idle_in_transaction_session_timeout": "200ms",
+        "transaction_timeout": "200ms",
+        "default_transaction_isolation": "serializable",
+        "default_transaction_read_only": "on",
+    }
+    try:
+        published.execute(*(f"ALTER ROLE marts_publisher SET {name} = '{value}'" for name, value in settings.items()))
+        published.publish(warehouse, [WIDER, TOTALS])
+    finally:
+        published.execute("ALTER ROLE marts_publisher RESET ALL")
+    assert published.current() == warehouse.now.version
+
+
+def test_a_second_publisher_is_named(published, warehouse, monkeypatch):
+    monkeypatch.setattr(registry, "LOCK_SECONDS", 0.1)
+    with psycopg.connect(published.publisher_url) as other:
+        registry.lock(other)
+        with pytest.raises(
+            PublishError, match=rf"another publisher.*session {other.info.backend_pid} of marts_publisher"
+        ):
+            published.publish(warehouse, [WIDER, TOTALS])

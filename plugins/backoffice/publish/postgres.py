@@ -78,11 +78,28 @@ def publish_postgres(
             return _retried(publication)
     except RETRIED as error:
         raise _locked(error) from error
+    except errors.InsufficientPrivilege as error:
+        raise PublishError(
+            f"the publisher may not do what a publication takes: {error}",
+            rule="the publisher owns the published tables, and no row policy applies to it",
+            next_step="give the tables back to it; where a policy is forced: ALTER TABLE … NO FORCE ROW LEVEL "
+            "SECURITY, or ALTER ROLE … BYPASSRLS",
+        ) from error
     except psycopg.Error as error:
         raise PublishError(
             f"PostgreSQL refused the publication: {error}",
             next_step="nothing was published; mend the cause, the next cycle publishes what was missed",
         ) from error
+
+
+def _require_unchanged(model: PublishedModel, existing: ExistingTable) -> None:
+    if existing.changers:
+        raise PublishError(
+            f"{', '.join(existing.changers)} can change the rows that are published",
+            where=f"{model.schema}.{model.name}",
+            rule="what is published is what was audited",
+            next_step="drop it, or make it a trigger AFTER the row that leaves this table alone",
+        )
 
 
 def _locked(error: psycopg.Error) -> PublishError:
@@ -191,8 +208,15 @@ class _Publication:
     def _publish(self, model: PublishedModel) -> TableChange:
         try:
             change = self._write(model)
-        except psycopg.OperationalError:  # locks, and a server that went away: not this table's fault
+        except (psycopg.OperationalError, errors.InsufficientPrivilege):  # locks, rights, a server that went away
             raise
+        except errors.ForeignKeyViolation as error:
+            raise PublishError(
+                f"rows of another table refer to rows that are gone: {error}",
+                where=f"{model.schema}.{model.name}",
+                rule="published rows come and go with the business; nothing may refer to them by a foreign key",
+                next_step="drop that foreign key; nothing was published",
+            ) from error
         except psycopg.Error as error:
             raise PublishError(
                 f"the table cannot be published: {error}",
@@ -213,6 +237,7 @@ class _Publication:
         if existing is None:
             rows = build(writer, model.name)
             return self._checked(model, Counts(inserted=rows), rows, "created")
+        _require_unchanged(model, existing)
         if not existing.fits(model):
             rebuilt = build_beside(writer, existing)
             self.rebuilt.append(rebuilt)

@@ -18,6 +18,10 @@ RETRIED = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 LOCK_TIMEOUT = "5s"  # our waiting for an exclusive lock makes every later reader wait behind us
 _CONNECT_SECONDS = 5
+_NO_TIMEOUTS = """
+SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')
+"""  # whatever the role has set; the last is unknown before version 17
 
 
 @contextmanager
@@ -35,6 +39,7 @@ def connected(url: str) -> Iterator[Connection]:
             next_step="start it (`make up`) or correct BACKOFFICE_MARTS_URL; the next cycle publishes what was missed",
         ) from error
     with connection:
+        connection.execute(_NO_TIMEOUTS)
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever the role's default is
         connection.read_only = False
         yield connection
@@ -47,7 +52,6 @@ def prepare(pg: Connection) -> None:
     would cut down fails instead of comparing half a table.
     """
     for name, value in (
-        *((timeout, "0") for timeout in _timeouts(pg)),
         ("row_security", "off"),
         ("lock_timeout", LOCK_TIMEOUT),
         ("search_path", "pg_catalog"),
@@ -56,12 +60,6 @@ def prepare(pg: Connection) -> None:
         ("client_min_messages", "warning"),
     ):
         pg.execute("SELECT set_config(%s, %s, true)", (name, value))
-
-
-def _timeouts(pg: Connection) -> list[str]:
-    """Those this server knows; transaction_timeout came with version 17."""
-    names = ["statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"]
-    return [name for (name,) in pg.execute("SELECT name FROM pg_settings WHERE name = ANY (%s)", (names,))]
 
 
 def relation(schema: str, name: str) -> sql.Identifier:

@@ -1,19 +1,19 @@
 """A table whose columns changed: built beside, then swapped by rename with everything that hung on the old one.
 
-Grants (of columns too), row policies, comments, indexes of others and dependent views are written down as statements
-before the old table goes and replayed after, all in the publication's transaction: nobody sees a moment without them,
-and a statement that no longer holds stops the publication with its name.
+What hangs on it (:mod:`backoffice.publish.carried`) and dependent views are written down as statements before the old
+table goes and replayed after, all in the publication's transaction: nobody sees a moment without them, and a statement
+that no longer holds stops the publication with its name.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 from psycopg import errors, sql
 
 from backoffice.errors import PublishError
+from backoffice.publish import carried
 from backoffice.publish.model import PublishedModel
 from backoffice.publish.session import RETRIED, Connection, relation
 from backoffice.publish.tables import (
@@ -50,57 +50,6 @@ JOIN pg_class c ON c.oid = found.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 ORDER BY found.depth, c.oid
 """
-
-_GRANTS = """
-SELECT format('GRANT %%s%%s ON %%I.%%I TO %%s%%s', x.privilege_type, ' (' || quote_ident(x.attname) || ')', n.nspname,
-              c.relname, CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
-              CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' END)
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL (
-    SELECT NULL::name AS attname, a.* FROM aclexplode(c.relacl) AS a
-    UNION ALL
-    SELECT t.attname, a.* FROM pg_attribute t CROSS JOIN LATERAL aclexplode(t.attacl) AS a
-    WHERE t.attrelid = c.oid AND NOT t.attisdropped AND (%(columns)s::text[] IS NULL OR t.attname = ANY (%(columns)s))
-) AS x
-WHERE c.oid = %(oid)s AND x.grantee <> c.relowner
-"""
-
-_POLICIES = """
-SELECT format('CREATE POLICY %%I ON %%I.%%I AS %%s FOR %%s TO %%s%%s%%s', p.policyname, p.schemaname, p.tablename,
-              p.permissive, p.cmd,
-              (SELECT string_agg(CASE r WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(r) END, ', ')
-               FROM unnest(p.roles) r),
-              ' USING (' || p.qual || ')', ' WITH CHECK (' || p.with_check || ')')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_policies p ON p.schemaname = n.nspname AND p.tablename = c.relname
-WHERE c.oid = %(oid)s
-UNION ALL
-SELECT format('ALTER TABLE %%I.%%I %%s ROW LEVEL SECURITY', n.nspname, c.relname, word)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN (VALUES ('ENABLE'), ('FORCE')) AS words (word)
-WHERE c.oid = %(oid)s AND CASE word WHEN 'ENABLE' THEN c.relrowsecurity ELSE c.relforcerowsecurity END
-"""
-
-_INDEXES = """
-SELECT pg_get_indexdef(i.indexrelid)
-FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid = %(oid)s AND NOT i.indisprimary AND c.relname <> ALL (%(ours)s) AND NOT EXISTS (
-    SELECT FROM pg_attribute a
-    WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attname <> ALL (%(columns)s)
-)
-"""
-
-_COMMENTS = """
-SELECT CASE WHEN d.objsubid = 0 THEN format('COMMENT ON VIEW %%I.%%I IS %%L', n.nspname, c.relname, d.description)
-            ELSE format('COMMENT ON COLUMN %%I.%%I.%%I IS %%L', n.nspname, c.relname, a.attname, d.description) END
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
-LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid
-WHERE c.oid = %(oid)s
-"""
-
 
 UNLESS_A_REPORT_RUNS = """
 DO $$
@@ -150,7 +99,7 @@ def build_beside(writer: TableWriter, existing: ExistingTable) -> Rebuilt:
         PublishError: something that depends on the table cannot be carried over.
     """
     views = _dependent_views(writer.pg, existing.oid)
-    statements = _hanging_on(writer.pg, writer.model, existing)
+    statements = carried.by_table(writer.pg, writer.model, existing)
     return Rebuilt(writer.model, build(writer, writer.model.name + _NEXT, _NEXT), views, statements)
 
 
@@ -217,26 +166,6 @@ def _wait_briefly(pg: Connection) -> None:
     pg.execute("SELECT set_config('lock_timeout', %s, true)", (_SECOND_LOCK_TIMEOUT,))
 
 
-def _hanging_on(pg: Connection, model: PublishedModel, existing: ExistingTable) -> list[str]:
-    """Statements that give the new table what the old one had. The default privileges of the schema do not count."""
-    values = {
-        "oid": existing.oid,
-        "columns": list(model.column_names),
-        "ours": [index_name(model, column) for column in model.column_names],
-    }
-    defaults = (
-        f"REVOKE ALL ON {model.schema}.{model.name} FROM {grantee}"
-        for grantee in _texts(
-            pg,
-            """SELECT DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END
-               FROM pg_default_acl d CROSS JOIN LATERAL aclexplode(d.defaclacl) AS x
-               WHERE d.defaclobjtype = 'r' AND x.grantee <> d.defaclrole""",
-            {},
-        )
-    )
-    return [*defaults, *(text for query in (_GRANTS, _POLICIES, _INDEXES) for text in _texts(pg, query, values))]
-
-
 def _dependent_views(pg: Connection, oid: int) -> list[_View]:
     views = []
     for view, kind, name, owner, is_member, create, give in pg.execute(_VIEWS, {"oid": oid}).fetchall():
@@ -248,9 +177,7 @@ def _dependent_views(pg: Connection, oid: int) -> list[_View]:
                 rule="dependent views are recreated with the table they read",
                 next_step=f"drop {name}, publish, and create it again, or grant its owner's role to the publisher",
             )
-        values = {"oid": view, "columns": None}
-        extras = (text for query in (_COMMENTS, _GRANTS) for text in _texts(pg, query, values))
-        views.append(_View(name, (create, *extras, give)))
+        views.append(_View(name, (create, *carried.by_view(pg, view), give)))
     return views
 
 
@@ -266,10 +193,6 @@ def _replay(pg: Connection, statement: str, owner: str) -> None:
             rule="a publication never breaks a view, grant, policy or index that reads it",
             next_step=f"change or drop it, then publish again; it was: {statement}",
         ) from error
-
-
-def _texts(pg: Connection, query: str, values: dict[str, Any]) -> list[str]:
-    return [text for (text,) in pg.execute(query, values).fetchall()]
 
 
 def _execute(pg: Connection, statement: str) -> None:

@@ -23,7 +23,12 @@ SELECT n.nspname, c.relname, c.oid, pg_relation_size(c.oid), coalesce(d.descript
      FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
      WHERE i.indrelid = c.oid AND i.indisprimary),
     (SELECT array_agg(ic.relname::text) FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
-     WHERE i.indrelid = c.oid)
+     WHERE i.indrelid = c.oid),
+    (SELECT array_agg(name) FROM (
+        SELECT 'trigger ' || t.tgname FROM pg_trigger t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 3 = 3
+        UNION ALL SELECT 'rule ' || r.rulename FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_enabled <> 'D'
+    ) AS found (name))
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
@@ -33,7 +38,10 @@ WHERE c.relkind = 'r' AND n.nspname = ANY (%s)
 
 @dataclass(frozen=True)
 class ExistingTable:
-    """A table as PostgreSQL's catalogue has it; ``bytes`` are those of its rows."""
+    """A table as PostgreSQL's catalogue has it; ``bytes`` are those of its rows.
+
+    ``changers`` are the rules, and the triggers before a row, that can change what is written.
+    """
 
     oid: int
     bytes: int
@@ -42,6 +50,7 @@ class ExistingTable:
     column_comments: tuple[str, ...]
     key: tuple[str, ...]
     indexes: frozenset[str]
+    changers: tuple[str, ...]
 
     def fits(self, model: PublishedModel) -> bool:
         """Whether columns, their types and order, and the primary key are those declared."""
@@ -51,7 +60,7 @@ class ExistingTable:
 def existing_tables(pg: Connection, schemas: Iterable[str]) -> dict[tuple[str, str], ExistingTable]:
     """Tables of some schemas, by schema and name."""
     found = {}
-    for schema, name, oid, size, comment, columns, key, indexes in pg.execute(_EXISTING, (list(schemas),)):
+    for schema, name, oid, size, comment, columns, key, indexes, changers in pg.execute(_EXISTING, (list(schemas),)):
         found[schema, name] = ExistingTable(
             oid=oid,
             bytes=size,
@@ -60,6 +69,7 @@ def existing_tables(pg: Connection, schemas: Iterable[str]) -> dict[tuple[str, s
             column_comments=tuple(text for _, _, text in columns or ()),
             key=tuple(key or ()),
             indexes=frozenset(indexes or ()),
+            changers=tuple(changers or ()),
         )
     return found
 
