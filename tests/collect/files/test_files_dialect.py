@@ -241,7 +241,9 @@ def test_odd_names(land: Make, name: str) -> None:
     assert [row["_source_file"] for row in land("id,name\n1,a\n", name=name)] == [name]
 
 
-def test_what_is_no_file_is_named_and_the_others_go_on(inbox: Make, make_read: MakeRead, tmp_path: Path) -> None:
+def test_what_is_no_file_is_named_and_the_others_go_on(
+    inbox: Make, make_read: MakeRead, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     hr = inbox(people=make_read("in*", "id", "name"))
     outside = tmp_path / "passwords.csv"
     outside.write_text("id,name\n1,secret\n")
@@ -260,6 +262,8 @@ def test_what_is_no_file_is_named_and_the_others_go_on(inbox: Make, make_read: M
         "in_link_nowhere": "the file is not read: it is no regular file",
         "in_\\xff": "the file is not read: its name is not UTF-8",
     }
+    assert "in_\\xff" in caplog.text
+    caplog.text.encode()  # a log is UTF-8
 
 
 def test_other_content_of_the_same_size_and_time_lands(inbox: Make, make_read: MakeRead) -> None:

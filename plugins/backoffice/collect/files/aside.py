@@ -44,7 +44,9 @@ class AsideList:
             file.flush()
             os.fsync(file.fileno())
         self._remember(entry)
-        _log.error("set aside %s: %s", candidate.path, error)
+        # a name that is not UTF-8 cannot be written to a log as it is
+        path = os.fsencode(candidate.path).decode("utf-8", "backslashreplace")
+        _log.error("set aside %s: %s", path, error)
         return True
 
     def holds(self, sha256: str) -> bool:
