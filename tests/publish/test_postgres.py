@@ -289,13 +289,14 @@ def test_nothing_is_published_when_one_table_fails(warehouse, marts):
 def test_rows_that_stay_different_are_refused(warehouse, marts):
     marts.publish(warehouse)
     marts.execute(
-        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-        f"CREATE TRIGGER t BEFORE INSERT ON {LINES.relation} FOR EACH ROW EXECUTE FUNCTION swallow()",
+        f"""CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql
+            AS 'BEGIN DELETE FROM {LINES.relation} WHERE line_key = NEW.line_key; RETURN NULL; END'""",
+        f"CREATE TRIGGER t AFTER INSERT ON {LINES.relation} FOR EACH ROW EXECUTE FUNCTION swallow()",
     )
     warehouse.build()
     warehouse.put(LINES, line("a"))
     with pytest.raises(PublishError, match="0 rows and the warehouse has 1"):
-        marts.publish(warehouse)
+        marts.publish(warehouse, full=True)
     assert marts.current() != warehouse.now.version
 
 
