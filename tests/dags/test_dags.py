@@ -19,14 +19,18 @@ pytestmark = pytest.mark.airflow
 CHECKOUT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 FILES = [
+    "backfill.py",
     "collect.py",
+    "full_build.py",
     "maintenance.py",
     "publication.py",
     "quarantine_review.py",
     "refresh_marts.py",
+    "repairs.py",
     "source_files.py",
 ]
-STANDING = {"refresh_marts", "rollback_marts", "publish_marts", "maintenance", "quarantine_review"}
+REPAIRS = {"rebuild", "replay", "backfill", "full_build"}
+STANDING = {"refresh_marts", "rollback_marts", "publish_marts", "maintenance", "quarantine_review", *REPAIRS}
 
 
 def test_every_dag_file_was_found_and_loads(project_report):

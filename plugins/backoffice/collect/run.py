@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import date
 
 from backoffice.addresses import source_url
+from backoffice.collect.backfill import Backfill
 from backoffice.collect.files import FileCollector
 from backoffice.collect.postgres import PostgresCollector
 from backoffice.durable import storage_errors
@@ -67,6 +69,49 @@ def resync(settings: Settings, source: str, table: str) -> Manifest | None:
             next_step="drop a corrected file into its folder",
         )
     return collector.resync(table)
+
+
+def backfill(
+    settings: Settings, source: str, first: date, last: date, *, table: str | None = None
+) -> list[Manifest] | None:
+    """Read rows of some days again, and land those that are not as they landed.
+
+    Args:
+        settings: folders and servers.
+        source: name of a file under ``sources/``, without ``.yaml``.
+        first: the first day, in the source's time zone: of the rows' ``cursor``, or on which a file was last written.
+        last: the last day, included.
+        table: a name under its ``reads``; all of them when None (of a database, those with a ``cursor``).
+
+    Returns:
+        The batches landed meanwhile; None when a running collector was asked to do it.
+
+    Raises:
+        MappingError: there is no such source, or its file is broken.
+        CollectError: there is no such table, no row can be found by day, or the source cannot be collected from.
+    """
+    config = source_config(settings, source)
+    asked = Backfill(reads=_reads(config, table), first=first, last=last)
+    collector = _collector(settings, config)
+    if isinstance(collector, FileCollector):
+        landed: list[Manifest] = []
+        return landed if collector.backfill(asked, landed.append) else None
+    return collector.backfill(asked)
+
+
+def _reads(config: SourceConfig, table: str | None) -> tuple[str, ...]:
+    if table is not None and table not in config.reads:
+        raise CollectError(
+            f"source {config.source} does not read {table}", next_step=f"it reads {', '.join(config.reads)}"
+        )
+    by_day = [name for name, read in config.reads.items() if config.connection.kind == "files" or read.cursor]
+    if table is None and not by_day:
+        raise CollectError(
+            "no table of the source names a column by which rows of a day are found",
+            where=f"sources/{config.source}.yaml reads",
+            next_step=f"add `cursor: <date or timestamp column>`, or copy a table: `backoffice resync {config.source}`",
+        )
+    return (table,) if table else tuple(by_day)
 
 
 def source_config(settings: Settings, source: str) -> SourceConfig:

@@ -43,6 +43,9 @@ class ReadTable(_Strict):
         description="Column → DuckDB type, in file order for files. Files land as text; the type is for the mapping."
     )
     primary_key: tuple[str, ...] = Field(description="The source's own key.")
+    cursor: str = Field(
+        "", description="postgres: date or timestamp column by which `backoffice backfill` finds rows to read again."
+    )
     full: bool = Field(False, description="files: each file is the whole table, absent keys were deleted.")
     dialect: FileDialect = FileDialect()
     aliases: dict[str, tuple[str, ...]] = Field(
@@ -62,6 +65,8 @@ class ReadTable(_Strict):
 
     @model_validator(mode="after")
     def _key_is_read(self) -> ReadTable:
+        if self.cursor and self.cursor not in self.columns:
+            raise ValueError(f"cursor {self.cursor} must name a column that is read")
         missing = [name for name in self.primary_key if name not in self.columns]
         if missing or not self.primary_key:
             raise ValueError(f"primary_key {missing or '(empty)'} must name columns that are read")

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from backoffice.collect.backfill import Backfill, BackfillRequests
 from backoffice.collect.files.aside import AsideList
 from backoffice.collect.files.findings import Findings
 from backoffice.collect.files.history import FileHistory
 from backoffice.collect.files.layout import check_layouts, watched_folder
 from backoffice.collect.files.reader import FileRows, write_parquet
 from backoffice.collect.files.records import Stamp
+from backoffice.collect.files.reread import Rereader
 from backoffice.collect.files.snapshot import Snapshot, take_snapshot
 from backoffice.collect.files.watch import Candidate, FolderWatch
 from backoffice.collect.heartbeat import Heartbeat
 from backoffice.collect.lock import source_lock
-from backoffice.errors import FileSetAsideError
+from backoffice.errors import FileSetAsideError, SourceLockedError
 from backoffice.landing import BatchStore, Manifest, OpenBatch
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
@@ -78,6 +80,7 @@ class FileCollector:
         self._history = FileHistory(config, store)
         self._heartbeat = Heartbeat(settings, config.source)
         self._aside = AsideList(settings.collect_dir / f"{config.source}.errors.jsonl")
+        self._backfills = BackfillRequests(settings, config.source)
         self._findings = Findings(settings, config.source, self._history.drift)
 
     def run(self, seconds: float | None, on_landed: Callable[[Manifest], None]) -> None:
@@ -105,6 +108,15 @@ class FileCollector:
             if not all(self._history.is_settled(candidate) for candidate in self._watch.waiting):
                 time.sleep(self._settings.file_stable_seconds)
                 self._look(on_landed)
+
+    def backfill(self, asked: Backfill, on_landed: Callable[[Manifest], None]) -> bool:
+        """Read files of some days again; False when a running collector was asked to. Errors as in :meth:`run`."""
+        self._backfills.add(asked)
+        try:
+            self.run(0, on_landed)
+        except SourceLockedError:
+            return False
+        return True
 
     def scan_once(self) -> list[Manifest]:
         """Land what is ready at this look; errors as in :meth:`run`. A file seen for the first time waits."""
@@ -135,13 +147,27 @@ class FileCollector:
                 shutil.rmtree(self._work, ignore_errors=True)
 
     def _land_ready(self) -> Iterator[Manifest]:
-        for candidate in self._watch.look():
+        ready = self._watch.look()
+        for asked in self._backfills.pending():
+            yield from self._read_again(asked, ready)
+        for candidate in ready:
             if self._history.is_settled(candidate):
                 continue
             manifest = self._consider(candidate)
             if manifest:
                 yield manifest
         self._findings.save(self._watch.present)
+
+    def _read_again(self, asked: Backfill, ready: list[Candidate]) -> Iterator[Manifest]:
+        """Land what is different in files that landed before, in their order; the request waits for files that move."""
+        reader = Rereader(self._config, self._store, self._history, self._settings, self._work)
+        if reader.concerned(asked, self._watch.waiting):
+            return
+        for candidate in reader.concerned(asked, ready):
+            if manifest := reader.land(candidate, asked):
+                self._history.add(manifest)
+                yield manifest
+        self._backfills.done(asked)
 
     def _consider(self, candidate: Candidate) -> Manifest | None:
         try:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
+from backoffice.collect.backfill import Backfill
 from backoffice.collect.lock import source_lock
+from backoffice.collect.postgres.backfill import check_cursors, read_again
 from backoffice.collect.postgres.connect import connect, conninfo, info_for
 from backoffice.collect.postgres.publication import flush_log
 from backoffice.collect.postgres.refetch import Refetch
@@ -95,6 +97,26 @@ class PostgresCollector:
             return None
         return landed[-1] if landed else None
 
+    def backfill(self, asked: Backfill) -> list[Manifest] | None:
+        """Read rows of some days again and land those that are not as they landed.
+
+        Returns:
+            The batches, those of the stream among them; None when a running collector was asked to do it.
+
+        Raises:
+            CollectError: there is no such read, it names no cursor, or as in :meth:`run`.
+        """
+        check_cursors(self._config, tuple(self._known_reads(asked.reads)))
+        landed: list[Manifest] = []
+        run = self._new_run(landed.append)
+        run.catch_up = True
+        run.backfills.add(asked)
+        try:
+            self._supervise(run, _stream)
+        except SourceLockedError:
+            return None
+        return landed
+
     def status(self) -> SlotHealth:
         """The slot as the source has it now, also while a collector runs; :func:`read_slot` does not ask the source.
 
@@ -128,9 +150,17 @@ class PostgresCollector:
 
 
 def _stream(session: Session) -> Outcome:
-    run, ready = session.run, session.ready
+    run = session.run
     if run.is_over:
         return Outcome.OVER
+    if asked := run.backfills.pending():
+        return read_again(session, asked[0], _stream_to)
+    return _stream_to(session, flush_log(session.connection) if run.catch_up else None)
+
+
+def _stream_to(session: Session, target: int | None) -> Outcome:
+    """Land the stream up to a position, or until the run is over."""
+    run, ready = session.run, session.ready
     with contextlib.closing(Replication(info_for(run.info, session.connection.info.server_version))) as link:
         link.start(run.slot, run.publication, ready.offset.position)
         session.worked()
@@ -142,7 +172,7 @@ def _stream(session: Session) -> Outcome:
             BatchWriter(run.store, run.config, Refetch(session.connection), run.known_shapes),
             offset=ready.offset,
             seq=ready.seq,
-            target=flush_log(session.connection) if run.catch_up else None,
+            target=target,
             altered=lambda: _altered(session),
         ).run()
 

@@ -44,13 +44,22 @@ class TableCopy:
         config: the source.
         batch: takes one file a table.
         stop: ends the copy with :class:`Stopped`.
+        only: the condition of the rows to copy, by table; None for all rows.
     """
 
-    def __init__(self, info: str, config: SourceConfig, batch: OpenBatch, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        info: str,
+        config: SourceConfig,
+        batch: OpenBatch,
+        stop: threading.Event,
+        only: Callable[[SourceTable], sql.Composable] | None = None,
+    ) -> None:
         self._info = info
         self._config = config
         self._batch = batch
         self._stop = stop
+        self._only = only
         self._stamp = Stamp.now(batch.batch_id)
         self._rows = 0
 
@@ -106,7 +115,7 @@ class TableCopy:
     def _by_bulk(
         self, table: SourceTable, shape: Shape, snapshot: Snapshot, bulk: BulkReader, beside: psycopg.Connection[Any]
     ) -> Iterator[pa.Table]:
-        for part in bulk.read(bulk_query(table).as_string(beside)):
+        for part in bulk.read(bulk_query(table, self._condition(table)).as_string(beside)):
             yield copied_to_arrow(
                 shape,
                 part,
@@ -119,7 +128,7 @@ class TableCopy:
     def _by_text(
         self, table: SourceTable, shape: Shape, snapshot: Snapshot, beside: psycopg.Connection[Any]
     ) -> Iterator[pa.Table]:
-        with beside.cursor() as cursor, cursor.copy(text_query(table)) as copy:
+        with beside.cursor() as cursor, cursor.copy(text_query(table, self._condition(table))) as copy:
             waiting: list[Any] = []
             for values in copy.rows():
                 waiting.append(values)
@@ -136,6 +145,9 @@ class TableCopy:
             for number, values in enumerate(lines, self._rows + 1)
         ]
         return rows_to_arrow(shape, rows, self._stamp)
+
+    def _condition(self, table: SourceTable) -> sql.Composable | None:
+        return self._only(table) if self._only else None
 
     def _event_prefix(self, snapshot: Snapshot) -> str:
         # two copies of an idle source are at one position, so it takes the batch to tell their rows apart

@@ -15,18 +15,18 @@ _YEARS = {
 }
 
 
-def bulk_query(table: SourceTable) -> sql.Composed:
-    """All rows, each column of the very type it lands in."""
+def bulk_query(table: SourceTable, only: sql.Composable | None = None) -> sql.Composed:
+    """All rows, or those of a condition, each column of the very type it lands in."""
     columns = sql.SQL(", ").join(
         sql.SQL("{} AS {}").format(_typed(column), sql.Identifier(column.name)) for column in table.columns
     )
-    return sql.SQL("SELECT {} FROM {}").format(columns, table.identifier)
+    return sql.SQL("SELECT {} FROM {}{}").format(columns, table.identifier, _where(only))
 
 
-def text_query(table: SourceTable) -> sql.Composed:
-    """All rows as PostgreSQL writes them out, like the stream."""
+def text_query(table: SourceTable, only: sql.Composable | None = None) -> sql.Composed:
+    """All rows, or those of a condition, as PostgreSQL writes them out, like the stream."""
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
-    return sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, table.identifier)
+    return sql.SQL("COPY (SELECT {} FROM {}{}) TO STDOUT").format(columns, table.identifier, _where(only))
 
 
 def misfit_query(table: SourceTable) -> sql.Composed | None:
@@ -35,6 +35,10 @@ def misfit_query(table: SourceTable) -> sql.Composed | None:
     if not conditions:
         return None
     return sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(table.identifier, sql.SQL(" OR ").join(conditions))
+
+
+def _where(only: sql.Composable | None) -> sql.Composable:
+    return sql.SQL(" WHERE {}").format(only) if only else sql.SQL("")
 
 
 def _typed(column: SourceColumn) -> sql.Composed:

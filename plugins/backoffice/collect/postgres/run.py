@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from backoffice.collect.backfill import BackfillRequests
 from backoffice.collect.postgres.mark import MarkFile
 from backoffice.collect.postgres.requests import CopyRequests
 from backoffice.collect.postgres.shape import Shape
@@ -79,6 +80,11 @@ class Run:
     def requests(self) -> CopyRequests:
         """What others ask of this collector."""
         return CopyRequests(self.settings, self.source)
+
+    @property
+    def backfills(self) -> BackfillRequests:
+        """Rows to read again."""
+        return BackfillRequests(self.settings, self.source)
 
     @property
     def is_over(self) -> bool:

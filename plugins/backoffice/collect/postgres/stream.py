@@ -145,7 +145,7 @@ class ChangeStream:
         now = time.monotonic()
         if now - self._looked_at >= _LOOK_SECONDS:
             self._looked_at = now
-            if self._run.requests.pending():
+            if self._run.requests.pending() or (self._target is None and self._run.backfills.pending()):
                 return Outcome.AGAIN
         if now - self._asked_at >= _CATALOGUE_SECONDS:
             self._asked_at = now
