@@ -77,6 +77,7 @@ def _zipped(**members: bytes) -> bytes:
         ("xz", lzma.compress(PLAIN)),
         ("zip", _zipped(people=PLAIN)),
     ],
+    ids=["gzip", "gzip in two members", "bz2", "xz", "zip"],
 )
 def test_packed_files_are_read_with_their_line_numbers(land: Make, compression: str, packed: bytes) -> None:
     rows = land(packed, compression=compression)
@@ -93,6 +94,7 @@ def test_packed_files_are_read_with_their_line_numbers(land: Make, compression: 
         ("xz", lzma.compress(PLAIN)[:-9]),
         ("zip", b"PK\x03\x04 half an archive"),
     ],
+    ids=["gzip that is plain", "gzip", "bz2", "xz", "zip"],
 )
 def test_a_packed_file_that_is_cut_off_lands_nothing(refused: Make, compression: str, packed: bytes) -> None:
     assert "cannot be unpacked" in refused(packed, compression=compression)
@@ -105,6 +107,7 @@ def test_an_archive_holds_one_file(refused: Make, land: Make) -> None:
 @pytest.mark.parametrize(
     ("compression", "packed"),
     [("gzip", gzip.compress(bytes(3 << 20))), ("zip", _zipped(a=bytes(3 << 20)))],
+    ids=["gzip", "zip"],
 )
 def test_a_file_that_swells_is_refused(refused: Make, settings: Settings, compression: str, packed: bytes) -> None:
     small = settings.model_copy(update={"file_unpacked_mb": 2})
