@@ -47,7 +47,7 @@ ORDER BY s.source
 _GENERATIONS = """
 SELECT
     g.generation, g.version, g.as_of, g.published_at, g.held_at, g.audit_passed, coalesce((
-        SELECT string_agg(r.check_name || ' (' || r.failures || ' rows)', '; ' ORDER BY r.check_name)
+        SELECT string_agg(DISTINCT r.check_name || ' (' || r.failures || ' rows)', '; ')
         FROM meta.audit_result AS r WHERE r.generation = g.generation AND NOT r.passed), '')
 FROM meta.generation AS g
 ORDER BY g.generation DESC
