@@ -51,18 +51,18 @@ class Following:
 
     def _run(self) -> None:
         try:
-            self.versions = follow(self._settings, "follower", 60, stop=self.stop, on_published=self.told.append)
+            self.versions = follow(self._settings, "follower", 600, stop=self.stop, on_published=self.told.append)
         except BackofficeError as error:
             self.error = error
 
     def published(self, count: int) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while len(self.told) < count and self._thread.is_alive():
             assert time.monotonic() < deadline, f"{len(self.told)} of {count} versions"
             time.sleep(0.02)
 
     def ended(self) -> None:
-        self._thread.join(60)
+        self._thread.join(240)
         assert not self._thread.is_alive()
 
 
