@@ -42,6 +42,17 @@ class WarmLocalExecutor(LocalExecutor):  # type: ignore[misc]
             self.log.exception("the warm-up failed: every task imports dbt and GX itself and is slow")
         super().start()
 
+    def end(self) -> None:
+        """Ask running tasks to end, then wait for them: collectors and following refreshes stop at once.
+
+        A scheduler that lost its database ends, and comes back only after this: waiting for a task's own end would
+        leave the marts without a refresh for as long as a collector streams.
+        """
+        for worker in self.workers.values():
+            if worker.is_alive():
+                worker.terminate()  # SIGTERM, which a worker passes on to its task
+        super().end()
+
 
 def warm_up(settings: Settings) -> None:
     """Import what tasks need, parse the dbt project and read the source files."""
