@@ -117,6 +117,9 @@ class LocalBatchStore:
         """Start the next batch. A folder without a manifest is what a killed writer left: it is removed."""
         last = self.last(source)
         seq = last.seq + 1 if last else 1
+        if last:  # killed between the two names of its manifest, a writer left the temporary one
+            for leftover in self.folder(source, last.seq).glob(f".{MANIFEST}.*.tmp"):
+                leftover.unlink(missing_ok=True)
         folder = self.folder(source, seq)
         if folder.exists():
             if (folder / MANIFEST).exists():  # landed between our look and now

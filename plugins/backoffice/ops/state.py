@@ -76,7 +76,7 @@ def write_state(settings: Settings, state: SupervisorState) -> None:
     """Replace the account, whole or not at all."""
     path = state_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(".tmp")  # there is one supervisor; a killed one's is overwritten
     temporary.write_text(state.model_dump_json(indent=1), encoding="utf-8")
     os.replace(temporary, path)
 

@@ -132,7 +132,7 @@ class Lease:
 
 
 def _replace(path: Path, text: str) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(".tmp")  # one name for all: only the lock's holder writes, and a killed one leaves it
     with naming(temporary):
         temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
