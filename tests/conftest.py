@@ -74,9 +74,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     shutil.rmtree(shared_dir(made.home), ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def pg_server() -> Iterator[PostgresForTests]:
-    """One server for all tests of this session (of this worker, under xdist); wal_level is logical."""
+@contextlib.contextmanager
+def postgres_for_tests() -> Iterator[PostgresForTests]:
+    """A server of its own; wal_level is logical."""
     options = {
         "wal_level": "logical",
         "max_replication_slots": "100",
@@ -94,6 +94,13 @@ def pg_server() -> Iterator[PostgresForTests]:
         finally:
             server.stop()
             shutil.rmtree(shared_dir(data), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[PostgresForTests]:
+    """One server for all tests of this session (of this worker, under xdist)."""
+    with postgres_for_tests() as server:
+        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,20 @@ import subprocess
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
-TARGETS = {"setup", "up", "down", "reset", "status", "test", "test-full", "lint", "lock", "bench-freshness", "help"}
+TARGETS = {
+    "setup",
+    "up",
+    "down",
+    "reset",
+    "status",
+    "test",
+    "test-full",
+    "lint",
+    "lock",
+    "bench-freshness",
+    "soak",
+    "help",
+}
 
 
 def test_help_lists_every_target():
