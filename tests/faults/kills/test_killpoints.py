@@ -25,6 +25,7 @@ FAST = (
 )
 
 
+@pytest.mark.slow
 def test_all_points_are_listed(new_world: Any, tmp_path: Path) -> None:
     """A new write, or one that is gone, differs from points.txt; write_points.py renews it."""
     marked = POINTS.read_text(encoding="utf-8").splitlines()
