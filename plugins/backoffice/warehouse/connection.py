@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ import duckdb
 from backoffice.durable import storage_errors
 from backoffice.errors import WarehouseError
 from backoffice.settings import Settings
+
+_CLOSING_SECONDS = 30.0
+_AGAIN_SECONDS = 0.05
 
 
 def warehouse_config(settings: Settings) -> dict[str, str]:
@@ -40,13 +44,22 @@ def open_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _connect(path: Path, config: dict[str, str]) -> duckdb.DuckDBPyConnection:
-    try:
-        with storage_errors("opening the warehouse"):
-            return duckdb.connect(str(path), config=dict(config))
-    except duckdb.IOException as error:
-        raise WarehouseError(
-            f"the warehouse cannot be opened: {error}",
-            where=str(path),
-            rule="one writer at a time, and readers never open the warehouse",
-            next_step="close the other program, or read the published marts instead (`backoffice status` says where)",
-        ) from error
+    """Who held the lease before may still be closing the file: a checkpoint takes its time."""
+    deadline = time.monotonic() + _CLOSING_SECONDS
+    while True:
+        try:
+            with storage_errors("opening the warehouse"):
+                return duckdb.connect(str(path), config=dict(config))
+        except duckdb.IOException as error:
+            if "Could not set lock" not in str(error) or time.monotonic() >= deadline:
+                raise _not_opened(path, error) from error
+            time.sleep(_AGAIN_SECONDS)
+
+
+def _not_opened(path: Path, error: duckdb.Error) -> WarehouseError:
+    return WarehouseError(
+        f"the warehouse cannot be opened: {error}",
+        where=str(path),
+        rule="one writer at a time, and readers never open the warehouse",
+        next_step="close the other program, or read the published marts instead (`backoffice status` says where)",
+    )
