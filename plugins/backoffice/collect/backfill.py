@@ -26,12 +26,17 @@ _ROWS = 65_536
 
 
 class Backfill(BaseModel):
-    """What to read again: rows of these days, the first and the last included, in the source's time zone."""
+    """What to read again: rows of these days, the first and the last included, in the source's time zone.
+
+    ``cursors`` are the columns that hold a row's day, by read, of a database: a running collector may know an older
+    file of the source than whoever asks.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
     reads: tuple[str, ...]
+    cursors: dict[str, str] = {}
     first: date
     last: date
 

@@ -133,3 +133,21 @@ def test_a_read_without_a_cursor_is_refused(visits):
         visits.collector().backfill(JUNE)
     with pytest.raises(CollectError, match="does not read nothing"):
         visits.collector().backfill(JUNE.model_copy(update={"reads": ("nothing",)}))
+
+
+def test_what_cannot_be_followed_does_not_stop_the_stream(visits, caplog):
+    """A column without days; nobody may be left waiting for a request that fails each time."""
+    visits.reads["visit"]["cursor"] = "note"
+    visits.execute("INSERT INTO visit VALUES (60, '2026-06-15 12:00+00', 'streamed')")
+    visits.collector().backfill(JUNE)
+    assert "note cannot say of which day a row is" in caplog.text
+    assert BackfillRequests(visits.settings, "erp").pending() == [] and backfilled(visits) == []
+    assert visits.replayed("visit") == visits.actual("visit")
+
+
+def test_a_running_collector_may_know_an_older_file_of_the_source(visits):
+    unseen(visits, "UPDATE visit SET note = 'missed' WHERE id = 5")
+    BackfillRequests(visits.settings, "erp").add(JUNE.model_copy(update={"cursors": {"visit": "at"}}))
+    del visits.reads["visit"]["cursor"]
+    visits.catch_up()
+    assert [row["id"] for row in visits.rows("visit", backfilled(visits))] == [5]

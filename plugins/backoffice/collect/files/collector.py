@@ -164,7 +164,12 @@ class FileCollector:
         if reader.concerned(asked, self._watch.waiting):
             return
         for candidate in reader.concerned(asked, ready):
-            if manifest := reader.land(candidate, asked):
+            try:
+                manifest = reader.land(candidate, asked)
+            except FileSetAsideError as error:
+                self._set_aside(candidate, "", error)
+                continue
+            if manifest:
                 self._history.add(manifest)
                 yield manifest
         self._backfills.done(asked)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ _MIDNIGHT = {
 }
 
 
-def check_cursors(config: SourceConfig, reads: tuple[str, ...]) -> None:
-    """Whether every read says by which column its rows are found.
+def cursors_of(config: SourceConfig, reads: tuple[str, ...]) -> dict[str, str]:
+    """By which column the rows of each read are found.
 
     Raises:
         CollectError: one does not.
@@ -51,10 +51,12 @@ def check_cursors(config: SourceConfig, reads: tuple[str, ...]) -> None:
                 next_step=f"add `cursor: <date or timestamp column>` there, or copy the whole table: "
                 f"`backoffice resync {config.source} {name}`",
             )
+    return {name: config.reads[name].cursor for name in reads}
 
 
 def read_again(session: Session, asked: Backfill, stream: Callable[[Session, int], Outcome]) -> Outcome:
-    """Land what a backfill asks for; the request stays when the run ends before.
+    """Land what a backfill asks for; the request stays when the run ends before. One that cannot be followed is logged
+    and dropped: it must not stop the stream.
 
     Args:
         session: prepared; nothing is streamed yet.
@@ -62,12 +64,16 @@ def read_again(session: Session, asked: Backfill, stream: Callable[[Session, int
         stream: lands the stream up to a position of the log.
     """
     run = session.run
-    reads = [name for name in asked.reads if name in run.config.reads]
-    check_cursors(run.config, tuple(reads))
-    tables = [t for t in preflight(session.connection, run.config, session.types) if t.read in reads]
+    tables = [t for t in preflight(session.connection, run.config, session.types) if t.read in asked.cursors]
+    try:
+        conditions = {table.read: _between(asked, run.config, table) for table in tables}
+    except CollectError as error:
+        _log.error("%s: the backfill of %s cannot be done: %s", run.source, ", ".join(asked.reads), error)
+        run.backfills.done(asked)
+        return Outcome.AGAIN
     with tempfile.TemporaryDirectory(dir=run.settings.collect_dir, prefix=f"{run.source}.backfill-") as folder:
         staged = _Staged(run.source, Path(folder))
-        snapshot = TableCopy(run.info, run.config, staged, run.stop, only=_between(asked, run.config)).run(tables)
+        snapshot = TableCopy(run.info, run.config, staged, run.stop, only=conditions).run(tables)
         outcome = stream(session, snapshot.handover.until)
         if outcome is not Outcome.OVER or run.is_over:
             return outcome
@@ -97,24 +103,23 @@ class _Staged:
         """The folder goes as a whole."""
 
 
-def _between(asked: Backfill, config: SourceConfig) -> Callable[[SourceTable], sql.Composable]:
-    def condition(table: SourceTable) -> sql.Composable:
-        cursor = config.reads[table.read].cursor
-        kind = next(column.type.postgres for column in table.columns if column.name == cursor)
-        if kind not in _MIDNIGHT:
-            raise CollectError(
-                f"{table.read}.{cursor} is of type {kind}, which has no days",
-                where=f"sources/{config.source}.yaml reads.{table.read}.cursor",
-                rule=f"one of {', '.join(_MIDNIGHT)}",
-            )
-
-        def midnight(day: date) -> sql.Composed:
-            return sql.SQL(_MIDNIGHT[kind]).format(sql.Literal(day.isoformat()), sql.Literal(config.defaults.timezone))
-
-        first, after = midnight(asked.first), midnight(asked.last + timedelta(days=1))
-        return sql.SQL("{0} >= {1} AND {0} < {2}").format(sql.Identifier(cursor), first, after)
-
-    return condition
+def _between(asked: Backfill, config: SourceConfig, table: SourceTable) -> sql.Composed:
+    """Condition of the rows of the days asked for."""
+    cursor = asked.cursors[table.read]
+    kind = next((column.type.postgres for column in table.columns if column.name == cursor), "not read")
+    if kind not in _MIDNIGHT:
+        raise CollectError(
+            f"{table.read}.{cursor} cannot say of which day a row is: its type is {kind}",
+            where=f"sources/{config.source}.yaml reads.{table.read}.cursor",
+            rule=f"one of {', '.join(_MIDNIGHT)}",
+            next_step="name another column and ask again",
+        )
+    zone = sql.Literal(config.defaults.timezone)
+    first, after = (
+        sql.SQL(_MIDNIGHT[kind]).format(sql.Literal(day.isoformat()), zone)
+        for day in (asked.first, asked.last + timedelta(days=1))
+    )
+    return sql.SQL("{0} >= {1} AND {0} < {2}").format(sql.Identifier(cursor), first, after)
 
 
 def _land(session: Session, asked: Backfill, snapshot: Snapshot, tables: list[SourceTable], staged: _Staged) -> None:

@@ -11,7 +11,7 @@ import psycopg
 
 from backoffice.collect.backfill import Backfill
 from backoffice.collect.lock import source_lock
-from backoffice.collect.postgres.backfill import check_cursors, read_again
+from backoffice.collect.postgres.backfill import cursors_of, read_again
 from backoffice.collect.postgres.connect import connect, conninfo, info_for
 from backoffice.collect.postgres.publication import flush_log
 from backoffice.collect.postgres.refetch import Refetch
@@ -106,11 +106,11 @@ class PostgresCollector:
         Raises:
             CollectError: there is no such read, it names no cursor, or as in :meth:`run`.
         """
-        check_cursors(self._config, tuple(self._known_reads(asked.reads)))
+        cursors = cursors_of(self._config, tuple(self._known_reads(asked.reads)))
         landed: list[Manifest] = []
         run = self._new_run(landed.append)
         run.catch_up = True
-        run.backfills.add(asked)
+        run.backfills.add(asked.model_copy(update={"cursors": cursors}))
         try:
             self._supervise(run, _stream)
         except SourceLockedError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -44,7 +44,7 @@ class TableCopy:
         config: the source.
         batch: takes one file a table.
         stop: ends the copy with :class:`Stopped`.
-        only: the condition of the rows to copy, by table; None for all rows.
+        only: the condition of the rows to copy, by read; a read that is not named is copied whole.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class TableCopy:
         config: SourceConfig,
         batch: OpenBatch,
         stop: threading.Event,
-        only: Callable[[SourceTable], sql.Composable] | None = None,
+        only: Mapping[str, sql.Composable] | None = None,
     ) -> None:
         self._info = info
         self._config = config
         self._batch = batch
         self._stop = stop
-        self._only = only
+        self._only = only or {}
         self._stamp = Stamp.now(batch.batch_id)
         self._rows = 0
 
@@ -147,7 +147,7 @@ class TableCopy:
         return rows_to_arrow(shape, rows, self._stamp)
 
     def _condition(self, table: SourceTable) -> sql.Composable | None:
-        return self._only(table) if self._only else None
+        return self._only.get(table.read)
 
     def _event_prefix(self, snapshot: Snapshot) -> str:
         # two copies of an idle source are at one position, so it takes the batch to tell their rows apart
