@@ -8,6 +8,7 @@ import pytest
 
 from backoffice.errors import WarehouseError
 from backoffice.ops.full_build import compare_full_build, last_full_build
+from backoffice.settings import Settings
 from backoffice.warehouse.connection import open_warehouse
 from backoffice.warehouse.lease import Lease
 
@@ -15,7 +16,7 @@ from backoffice.warehouse.lease import Lease
 def test_a_difference_is_found_and_named(filled: Any) -> None:
     settings = filled.settings
     result = compare_full_build(settings, "test")
-    assert result.equal and len(result.models) > 5 and last_full_build(settings) == result
+    assert result is not None and result.equal and len(result.models) > 5 and last_full_build(settings) == result
     assert Lease(settings).current() is None and not (settings.home / "full_build").exists()
     wrong = "UPDATE marts.dim_customer SET customer_name = customer_name || '{}' WHERE customer_id = 'C1'"
     with open_warehouse(settings) as connection:
@@ -32,6 +33,11 @@ def test_a_difference_is_found_and_named(filled: Any) -> None:
     assert {model.model: set(model.keys) for model in found.models if not model.equal} == {
         "dim_customer": {key for (key,) in keys}
     }
+
+
+def test_before_the_first_load_there_is_nothing_to_compare(settings: Settings) -> None:
+    assert compare_full_build(settings, "test") is None
+    assert last_full_build(settings) is None
 
 
 def test_what_is_not_built_cannot_be_compared(filled: Any) -> None:

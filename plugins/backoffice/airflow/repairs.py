@@ -71,6 +71,9 @@ def compare_full_build(dag_run: Any = None) -> dict[str, Any]:
 
     holder = holder_of(dag_run.dag_id, dag_run.run_id)
     result = full_build.compare_full_build(get_settings(), holder, wait=_LEASE_WAIT_SECONDS)
+    if result is None:
+        log.info("nothing is loaded yet")
+        return {}
     log.info("%d marts are equal; the warehouse was held %.1f s", len(result.models), result.locked_seconds)
     return {"models": len(result.models), "locked_seconds": result.locked_seconds, "seconds": result.seconds}
 

@@ -41,6 +41,9 @@ def full_build() -> None:
     """Build everything beside the warehouse and compare every mart with it. Readers and refreshes go on meanwhile."""
     with err.status("building everything"):
         result = compare_full_build(get_settings(), _holder(), wait=_LEASE_WAIT_SECONDS)
+    if result is None:
+        out.print("nothing is loaded yet")
+        return
     show_table(("mart", "rows, sums of hashes"), [(model.model, model.full) for model in result.models])
     out.print(
         f"equal, as of {result.as_of:%Y-%m-%d %H:%M:%S} UTC; the warehouse was held {result.locked_seconds:.1f} s"

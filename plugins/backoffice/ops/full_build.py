@@ -61,8 +61,11 @@ class FullBuild(BaseModel):
     models: tuple[ModelComparison, ...]
 
 
-def compare_full_build(settings: Settings, holder: str, *, wait: float = 0.0) -> FullBuild:
+def compare_full_build(settings: Settings, holder: str, *, wait: float = 0.0) -> FullBuild | None:
     """Build everything anew from the raw rows of the newest generation, and compare every mart's hash.
+
+    Returns:
+        The comparison, in which every mart is equal; None when nothing was ever loaded.
 
     Raises:
         LeaseHeldError: another build holds the warehouse after ``wait`` seconds.
@@ -72,7 +75,10 @@ def compare_full_build(settings: Settings, holder: str, *, wait: float = 0.0) ->
     started = time.monotonic()
     second = beside.second_home(settings, FOLDER)
     incremental = second.home / "incremental.duckdb"
-    generation, as_of, locked = _copy(settings, incremental, holder, wait)
+    copied = _copy(settings, incremental, holder, wait)
+    if copied is None:
+        return None
+    generation, as_of, locked = copied
     beside.copy_warehouse(incremental, second.warehouse_path)
     _build_in_full(second)
     models = _compare(comparable(published_models(settings)), incremental, second.warehouse_path)
@@ -98,7 +104,7 @@ def last_full_build(settings: Settings) -> FullBuild | None:
     return FullBuild.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def _copy(settings: Settings, target: Path, holder: str, wait: float) -> tuple[int, datetime, float]:
+def _copy(settings: Settings, target: Path, holder: str, wait: float) -> tuple[int, datetime, float] | None:
     with Lease(settings).held(holder, wait=wait):
         started = time.monotonic()
         with open_warehouse(settings) as connection:
@@ -106,7 +112,9 @@ def _copy(settings: Settings, target: Path, holder: str, wait: float) -> tuple[i
             row = connection.execute(
                 "SELECT generation, as_of, audit_passed FROM meta.generation ORDER BY generation DESC LIMIT 1"
             ).fetchone()
-        if row is None or not row[2]:
+        if row is None:
+            return None
+        if not row[2]:
             raise WarehouseError(
                 "the newest generation is not built, or did not pass its audit: there is nothing to compare",
                 where=str(settings.warehouse_path),
