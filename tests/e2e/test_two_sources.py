@@ -109,7 +109,9 @@ def test_bad_rows_are_diverted_and_the_rest_is_published(platform: Any) -> None:
         f"{ORDER} VALUES (20002, 'ALFKI', 1, '2026-11-02', 5)",
         "INSERT INTO order_details VALUES (20002, 11, 10, -3, 0), (20002, 42, 9.8, 1, 0)",  # negative quantity
         f"{ORDER} VALUES (20003, NULL, 1, '2026-11-02', 5)",
-        "INSERT INTO order_details VALUES (20003, 11, 10, 1, 0)",  # its order has no customer: it waits
+        "INSERT INTO order_details VALUES (20003, 11, 10, 1, 0)",  # its order has no customer
+        f"{ORDER} VALUES (20004, 'ALFKI', 1, '2026-11-02', 5)",
+        "INSERT INTO order_details VALUES (20004, 11, 10, 1, 0)",
         "INSERT INTO customers (customer_id, company_name, country) VALUES ('BADCO', 'Bad Country', 'Atlantis')",
     )
     platform.until(f"SELECT count(*) {FACT}", [(lines + 1,)])
@@ -120,19 +122,21 @@ def test_bad_rows_are_diverted_and_the_rest_is_published(platform: Any) -> None:
         ("sales_order_line.ordered_qty.minimum", "order_details", "-3.0000"),
     ]
     assert {v.row["order_id"] for v in found if v.table == "orders"} == {20003}
+    # an order is out as a whole: both lines of the one, the line of the other
     books = platform.marts(
         """SELECT table_name, quarantined_rows, waiting_rows FROM marts.mart_data_freshness
         WHERE source = 'northwind' AND (quarantined_rows > 0 OR waiting_rows > 0) ORDER BY 1"""
     )
-    assert books == [("customers", 1, 0), ("order_details", 1, 1), ("orders", 1, 0)]
+    assert books == [("customers", 1, 0), ("order_details", 3, 0), ("orders", 2, 0)]
     balance = (
         "SELECT bool_and(landed_rows = accepted_rows + quarantined_rows + waiting_rows) FROM marts.mart_data_freshness"
     )
     assert platform.marts(balance) == [(True,)]
     assert platform.marts("SELECT count(*) FROM marts.dim_customer WHERE customer_id = 'BADCO'") == [(0,)]
-    platform.source("DELETE FROM order_details WHERE order_id IN (20002, 20003)")
+    platform.source("DELETE FROM order_details WHERE order_id IN (20002, 20003, 20004)")
     platform.source(
-        "DELETE FROM orders WHERE order_id IN (20002, 20003)", "DELETE FROM customers WHERE customer_id = 'BADCO'"
+        "DELETE FROM orders WHERE order_id IN (20002, 20003, 20004)",
+        "DELETE FROM customers WHERE customer_id = 'BADCO'",
     )
     platform.until(f"SELECT count(*) {FACT}", [(lines,)])
 
