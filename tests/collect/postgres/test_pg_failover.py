@@ -142,7 +142,7 @@ def test_a_standby_that_kept_the_slot_goes_on_without_a_copy(clusters, settings,
         kept = "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'backoffice_erp' AND synced AND NOT temporary"
         return there.execute(kept).fetchone() is not None
 
-    wait_for(is_kept)
+    wait_for(is_kept, 90)  # the worker on the standby naps for up to 30 s between two looks
     source.execute("INSERT INTO item VALUES (3, 'not collected yet')")
     wait_for(lambda: caught_up(there, source))
     source.connection.close()
