@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from backoffice.landing import ENVELOPE, BatchStore, Manifest
+from backoffice.landing import ENVELOPE, BatchStore, Manifest, parquet_writer
 from backoffice.settings import Settings
 from backoffice.sources import ReadTable
 
@@ -142,7 +142,7 @@ def write_rows(
     """
     kept = pa.array(sorted(numbers), pa.int64())
     written = 0
-    with pq.ParquetFile(staged) as file, pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
+    with pq.ParquetFile(staged) as file, parquet_writer(target, file.schema_arrow) as writer:
         for batch in file.iter_batches(_ROWS):
             rows = pa.table(batch).filter(pc.is_in(batch["_row_no"], value_set=kept))
             writer.write_table(_stamped(rows, before + written, batch_id, event_prefix).cast(file.schema_arrow))

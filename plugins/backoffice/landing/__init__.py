@@ -7,6 +7,7 @@ through :meth:`BatchStore.batches`. A batch without a manifest does not exist.
 from backoffice.landing.envelope import ENVELOPE, EXTRA, envelope_schema
 from backoffice.landing.local import LocalBatchStore
 from backoffice.landing.manifest import LandedTable, Manifest, fixes_of
+from backoffice.landing.parquet import parquet_writer
 from backoffice.landing.store import BatchStore, OpenBatch
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "OpenBatch",
     "envelope_schema",
     "fixes_of",
+    "parquet_writer",
 ]

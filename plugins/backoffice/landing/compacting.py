@@ -25,6 +25,7 @@ from backoffice.landing.compacted import (
 )
 from backoffice.landing.local import LocalBatchStore
 from backoffice.landing.manifest import Manifest, batch_id
+from backoffice.landing.parquet import parquet_writer
 
 _ROW_GROUP = 65_536
 _SPLIT_BYTES = 512 << 20  # a file is closed past this, so that a range with a first copy in it has files of usable size
@@ -163,7 +164,7 @@ class _TableWriter:
 
     def _open(self, schema: pa.Schema, first: int) -> None:
         self._schema, self._span, self._rows = schema, (first, first), 0
-        self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
+        self._writer = parquet_writer(self._path, schema)
 
     def _append(self, batch: pa.RecordBatch) -> None:
         self._waiting.append(batch)
@@ -204,7 +205,7 @@ def _write_texts(texts: dict[int, str], path: Path) -> None:
     groups: dict[int, list[int]] = {}
     for seq in texts:
         groups.setdefault(seq // PER_GROUP, []).append(seq)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with parquet_writer(path, schema) as writer:
         for seqs in groups.values():
             writer.write_table(pa.table({"seq": seqs, "manifest": [texts[seq] for seq in seqs]}, schema=schema))
 

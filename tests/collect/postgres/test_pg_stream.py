@@ -187,3 +187,10 @@ def test_streaming_lands_without_being_asked_and_moves_an_idle_slot(shop):
     assert [manifest.kind for manifest in running.landed] == ["snapshot", "stream"]
     assert shop.catch_up() == []  # the slot is past the last batch: our own note says that we moved it
     assert same(shop)
+
+
+def test_a_short_run_moves_an_idle_slot_too(shop):
+    shop.catch_up()
+    shop.execute("CREATE TABLE other (id int)", "INSERT INTO other SELECT generate_series(1, 1000)")
+    assert shop.catch_up() == []
+    assert shop.collector().status().lag_bytes == 0

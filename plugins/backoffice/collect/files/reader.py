@@ -8,7 +8,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from backoffice.collect.files.drift import Drift, refuse_frozen
 from backoffice.collect.files.footer import check_footer
@@ -19,6 +18,7 @@ from backoffice.collect.files.rejects import Defect, LineBreaks, defects_of, lin
 from backoffice.collect.files.retyped import look_at_values
 from backoffice.collect.files.text import BLANK, CR, PreparedText, prepare_text
 from backoffice.errors import FileSetAsideError
+from backoffice.landing import parquet_writer
 from backoffice.settings import Settings
 from backoffice.sources import DriftPolicy, FileDialect, ReadTable
 
@@ -157,7 +157,7 @@ class _Reader:
     def _write(self, select: str, schema: pa.Schema, defects: list[Defect], stamp: Stamp, target: Path) -> int:
         rows = 0
         batches = self._connection.execute(select).to_arrow_reader(_ROWS)
-        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        with parquet_writer(target, schema) as writer:
             for table in landed_tables(batches, defects, schema, stamp):
                 writer.write_table(table)
                 rows += table.num_rows

@@ -59,7 +59,7 @@ def copied_to_arrow(
 ) -> pa.Table:
     """A stretch of a full copy, already typed, as rows numbered from ``first_row``."""
     columns = [_typed(batch.column(position), column.type) for position, column in enumerate(shape.columns)]
-    numbers = pa.array(range(first_row, first_row + batch.num_rows), pa.int64())
+    numbers = pa.arange(first_row, first_row + batch.num_rows)
     envelope = {
         "_row_no": numbers,
         "_op": pa.repeat("r", batch.num_rows),

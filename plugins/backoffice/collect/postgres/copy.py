@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from backoffice.collect.postgres.ahead import ahead
 from backoffice.collect.postgres.arrow import Stamp, copied_to_arrow, rows_to_arrow
 from backoffice.collect.postgres.bulk import BulkReader, Snapshot
 from backoffice.collect.postgres.catalog import SourceTable
@@ -20,8 +21,7 @@ from backoffice.collect.postgres.pgoutput import Value
 from backoffice.collect.postgres.progress import CopyProgress
 from backoffice.collect.postgres.rows import Row
 from backoffice.collect.postgres.shape import Shape, make_shape
-from backoffice.collect.postgres.writer import parquet_writer
-from backoffice.landing import OpenBatch
+from backoffice.landing import OpenBatch, parquet_writer
 from backoffice.sources import SourceConfig
 
 _TEXT_ROWS = 20_000
@@ -104,8 +104,8 @@ class TableCopy:
             parts = self._by_text(table, shape, snapshot, beside)
         else:
             parts = self._by_bulk(table, shape, snapshot, bulk, beside)
-        with contextlib.closing(parquet_writer(self._batch, table.read, shape.arrow)) as file:
-            for part in parts:
+        with contextlib.closing(parquet_writer(self._batch.path(table.read), shape.arrow)) as file:
+            for part in ahead(parts):
                 file.write_table(part)
                 self._rows += part.num_rows
                 advance(part.num_rows)

@@ -50,12 +50,16 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """Where a column's values go: ``duckdb`` and ``arrow`` name one type, ``postgres`` what a query casts to."""
+    """Where a column's values go: ``duckdb`` and ``arrow`` name one type, ``postgres`` what a query casts to.
+
+    ``narrower``: the source's type admits numbers with more digits than this one.
+    """
 
     kind: Kind
     duckdb: str
     arrow: pa.DataType
     postgres: str
+    narrower: bool = False
 
 
 _DATE, _TIMESTAMP, _TIMESTAMPTZ = pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")
@@ -99,13 +103,14 @@ def column_type(oid: int, modifier: int = -1, declared: str = "") -> ColumnType 
     return OTHER if oid < _FIRST_USER_OID else None
 
 
-def decimal_type(precision: int, scale: int) -> ColumnType:
+def decimal_type(precision: int, scale: int, *, narrower: bool = False) -> ColumnType:
     """DECIMAL(precision, scale); precision at most 38."""
     return ColumnType(
         Kind.DECIMAL,
         f"DECIMAL({precision},{scale})",
         pa.decimal128(precision, scale),
         f"numeric({precision},{scale})",
+        narrower,
     )
 
 
@@ -118,7 +123,8 @@ def _numeric(modifier: int, declared: str) -> ColumnType:
         return OTHER
     if scale < 0:
         precision, scale = precision - scale, 0
-    return decimal_type(min(max(precision, scale), MAX_PRECISION), scale)
+    precision = max(precision, scale)
+    return decimal_type(min(precision, MAX_PRECISION), scale, narrower=precision > MAX_PRECISION)
 
 
 def _unbounded(declared: str) -> ColumnType:
@@ -126,5 +132,5 @@ def _unbounded(declared: str) -> ColumnType:
         return OTHER
     found = _DECLARED_DECIMAL.fullmatch(declared)
     if not found:
-        return decimal_type(*_UNBOUNDED)
-    return decimal_type(min(int(found[1]), MAX_PRECISION), int(found[2] or 0))
+        return decimal_type(*_UNBOUNDED, narrower=True)
+    return decimal_type(min(int(found[1]), MAX_PRECISION), int(found[2] or 0), narrower=True)

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backoffice.collect.postgres.arrow import Stamp, rows_to_arrow
 from backoffice.collect.postgres.rows import Row, TransactionRows
 from backoffice.collect.postgres.shape import Shape, merged
-from backoffice.landing import BatchStore, Manifest, OpenBatch
+from backoffice.landing import BatchStore, Manifest, OpenBatch, parquet_writer
 from backoffice.sources import SourceConfig
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,11 +27,6 @@ class ShapeMoved(Exception):
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
         super().__init__(shape.read)
-
-
-def parquet_writer(batch: OpenBatch, name: str, schema: pa.Schema) -> pq.ParquetWriter:
-    """The one file of a table in a batch."""
-    return pq.ParquetWriter(batch.path(name), schema, compression="zstd")
 
 
 class BatchWriter:
@@ -126,7 +120,7 @@ class BatchWriter:
     def _file(self, name: str, rows: list[Row]) -> tuple[Shape, pq.ParquetWriter]:
         shape = self._shape(name, rows)
         if name not in self._files:
-            self._files[name] = shape, parquet_writer(self._open(), name, shape.arrow)
+            self._files[name] = shape, parquet_writer(self._open().path(name), shape.arrow)
         elif self._files[name][0].columns != shape.columns:
             raise ShapeMoved(shape)
         return self._files[name]
