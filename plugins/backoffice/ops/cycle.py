@@ -11,7 +11,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -38,8 +38,17 @@ Step: TypeAlias = Callable[[Settings, str], dict[str, Any]]
 STEPS = ("load", "validate", "build", "publish")
 
 
-def refresh(settings: Settings, holder: str, *, wait: float = 0.0) -> dict[str, dict[str, Any]]:
+def refresh(
+    settings: Settings, holder: str, *, wait: float = 0.0, keep: ExitStack | None = None
+) -> dict[str, dict[str, Any]]:
     """All four steps under one lease.
+
+    Args:
+        settings: the platform's.
+        holder: name under which the lease is held.
+        wait: seconds to wait for another holder.
+        keep: takes the open warehouse, so that the next refresh of this process need not open it; whoever closes it
+            lets others open the file.
 
     Raises:
         LeaseHeldError: another build holds the warehouse after ``wait`` seconds.
@@ -50,8 +59,13 @@ def refresh(settings: Settings, holder: str, *, wait: float = 0.0) -> dict[str, 
     with failures_told(settings), storage_errors("the refresh"), Lease(settings).held(holder, wait=wait, release=False):
         pass
     # opening the file, and the checkpoint at closing it, are done once and not in every step: a third of a small cycle
-    with open_warehouse(settings):
-        return {step: globals()[step](settings, holder) for step in STEPS}
+    with ExitStack() as opened:
+        opened.enter_context(open_warehouse(settings))
+        results = {step: globals()[step](settings, holder) for step in STEPS}
+        if keep is not None:
+            keep.close()  # the one before: the file stays open
+            keep.enter_context(opened.pop_all())
+        return results
 
 
 def _told(step: Step) -> Step:

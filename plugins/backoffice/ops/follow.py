@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from backoffice.errors import LeaseHeldError
@@ -18,6 +19,7 @@ from backoffice.landing import LocalBatchStore
 from backoffice.ops import cycle
 from backoffice.settings import Settings
 from backoffice.warehouse.lease import Lease
+from backoffice.warehouse.load import VERDICTS
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ def follow(
     """Refresh whenever something has landed, for some time or until a rollback stops publishing.
 
     Returns the number of published versions. The lease is free between two cycles, and whoever waits for it goes first.
+    The warehouse stays open from one cycle to the next as long as there is work and nobody else wants it.
 
     Args:
         settings: the platform's.
@@ -54,30 +57,33 @@ def follow(
     stop, deadline, lease = stop or threading.Event(), time.monotonic() + seconds, Lease(settings)
     landed: dict[str, int] = {}
     refreshed_at = 0.0
-    while time.monotonic() < deadline and not stop.is_set():
-        newest = _landed(settings)
-        quiet = newest == landed and time.monotonic() - refreshed_at < _IDLE_SECONDS
-        if quiet or lease.wanted():
-            stop.wait(_POLL_SECONDS)
-            continue
-        results = _refresh(settings, holder)
-        refreshed_at = time.monotonic()
-        # our own verdicts are landed too and need no cycle of their own
-        landed = newest | {name: seq for name, seq in _landed(settings).items() if name.startswith("_")}
-        if "held" in results.get("publish", {}):
-            break  # a run shows it: its own publish step is skipped while a rollback holds it
-        if results and not results["load"]["idle"]:
-            published += 1
-            logger.info("%s", _line(results))
-            if on_published:
-                on_published(results)
+    with ExitStack() as warehouse:
+        while time.monotonic() < deadline and not stop.is_set():
+            newest = _landed(settings)
+            quiet = newest == landed and time.monotonic() - refreshed_at < _IDLE_SECONDS
+            if quiet or lease.wanted():
+                warehouse.close()
+                stop.wait(_POLL_SECONDS)
+                continue
+            results = _refresh(settings, holder, warehouse)
+            refreshed_at = time.monotonic()
+            # our own verdicts are landed too and need no cycle of their own
+            landed = newest | {name: seq for name, seq in _landed(settings).items() if name == VERDICTS}
+            if "held" in results.get("publish", {}):
+                break  # a run shows it: its own publish step is skipped while a rollback holds it
+            if results and not results["load"]["idle"]:
+                published += 1
+                logger.info("%s", _line(results))
+                if on_published:
+                    on_published(results)
     return published
 
 
-def _refresh(settings: Settings, holder: str) -> Results:
+def _refresh(settings: Settings, holder: str, warehouse: ExitStack) -> Results:
     try:
-        return cycle.refresh(settings, holder)
+        return cycle.refresh(settings, holder, keep=warehouse)
     except LeaseHeldError as error:  # a command builds: it loads the same batches
+        warehouse.close()
         logger.info("waiting: %s", error)
         return {}
 
