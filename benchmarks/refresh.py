@@ -26,7 +26,7 @@ from backoffice.settings import Settings
 from backoffice.warehouse.connection import open_warehouse
 from history import change, history
 from lab import CHECKOUT, Lab, lab, shop_source
-from results import Result, record
+from results import Result, record, show
 
 SECTION = "Refresh: a thousand changed rows on a growing history"
 SOURCE = "history"
@@ -51,7 +51,7 @@ def main() -> None:
     for lines in arguments.lines:
         with lab(shop_source(SOURCE, READS, TABLES)) as bench:
             found[lines] = measure(bench, lines, arguments.changed, arguments.refreshes)
-    show(found, arguments.changed)
+    keep(found, arguments.changed)
 
 
 def measure(bench: Lab, lines: int, changed: int, refreshes: int) -> dict[str, list[float]]:
@@ -112,7 +112,7 @@ def _check(bench: Lab, lines: int) -> None:
         sys.exit(f"the mart holds {row}, the history {lines:,} lines")
 
 
-def show(found: dict[int, dict[str, list[float]]], changed: int) -> None:
+def keep(found: dict[int, dict[str, list[float]]], changed: int) -> None:
     """Keep and print the figures."""
     results = []
     for lines, seconds in found.items():
@@ -131,8 +131,7 @@ def show(found: dict[int, dict[str, list[float]]], changed: int) -> None:
         "Sales contracts only, generated straight into landing; the DuckDB file keeps its own cadence.",
     ]
     record(SECTION, results, notes)
-    for result in results:
-        print(f"{result.name:32} {result.value:>14,.3f} {result.unit:8} {result.goal}")
+    show(results, notes)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,15 @@ def record(section: str, results: Sequence[Result], notes: Iterable[str] = (), *
     _write_markdown(folder / "RESULTS.md", section, results, list(notes))
 
 
+def show(results: Iterable[Result], notes: Iterable[str] = ()) -> None:
+    """Print the figures, each with its goal and whether it is met, then the notes."""
+    for result in results:
+        verdict = {True: "met", False: "NOT MET", None: ""}[result.met]
+        print(f"{result.name:46} {result.value:>14,.3f} {result.unit:12} {result.goal:8} {verdict}".rstrip())
+    for note in notes:
+        print(note)
+
+
 def _write_json(path: Path, results: Sequence[Result]) -> None:
     stored: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     newest = {entry["name"]: entry for entry in stored}

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from backoffice.simulate import connect, paused
-from results import Result, record
+from results import Result, record, show
 from soak_check import Findings, inspect_running, inspect_stopped, settle
 from soak_load import SteadyLoad
 from soak_platform import SoakPlatform
@@ -124,9 +124,7 @@ def main() -> None:
         results, versions = soak(platform, arguments)
     finally:
         platform.down()
-    for result in results:
-        verdict = {True: "met", False: "NOT MET", None: ""}[result.met]
-        print(f"{result.name:46} {result.value:>12,.1f} {result.unit:12} {result.goal:6} {verdict}")
+    show(results)
     print("\n".join(versions.violations[:20]))
     if not arguments.no_record:
         notes = [f"Seed {arguments.seed}; a process every 5 to 20 s; the DuckDB file every {_FILE_SECONDS:g} s."]
