@@ -14,6 +14,7 @@ import pytest
 from tests.warehouse.world import table_hashes
 
 from backoffice.errors import AuditError
+from backoffice.landing import Manifest
 from backoffice.validate import rounds
 
 Change = tuple[str, str, dict[str, Any]]
@@ -25,6 +26,7 @@ OUT = "SELECT DISTINCT table_name, rule, key FROM meta.quarantined ORDER BY ALL"
 BLOCKED = "SELECT document, document_key, because FROM meta.blocked_document ORDER BY ALL"
 BAD = {"ordered_qty": -1}
 NEGATIVE = "sales_order_line.ordered_qty.minimum"
+BACK = {"O1": ["L1", "L11", "L21"], "O4": ["L4"]} | {f"O{n}": [f"L{n}"] for n in (2, 5, 6, 7, 8)}
 SUM = "sales_order_net_is_the_sum_of_its_lines"
 
 
@@ -75,13 +77,16 @@ def rebuilt(world: Any, make_world: Callable[..., Any]) -> None:
         assert other[model] == rows, model
 
 
-def test_documents_at_the_landing_gate(make_world: Callable[..., Any]) -> None:
-    world = make_world()
+def eight_orders(world: Any) -> None:
+    """A line each; O1 and O4 have a second one."""
     numbers = range(1, 9)
     orders = [order(n, customer_id="K2" if n == 7 else "K1") for n in numbers]
     step(world, *PARENTS, *orders, *(line(n, n) for n in numbers), line(11, 1), line(14, 4))
     assert published(world) == {f"O{n}": [f"L{n}"] for n in numbers} | {"O1": ["L1", "L11"], "O4": ["L14", "L4"]}
 
+
+def bad_versions_come(world: Any) -> Manifest:
+    """They go with their documents; K2 and O6 are held by a person."""
     bad = world.land(
         line(11, 1, op="u", **BAD),  # O1 was published: it goes with its header and its good line
         line(12, 2, **BAD),  # O2 gets a new line that is bad
@@ -112,7 +117,11 @@ def test_documents_at_the_landing_gate(make_world: Callable[..., Any]) -> None:
     assert world.query("SELECT waits_for FROM meta.waiting WHERE entity = 'sales_order'") == [("customer K2",)]
     names = "SELECT customer_id, customer_name, region FROM marts.dim_customer WHERE is_current ORDER BY ALL"
     assert world.query(names) == [("K1", "Acme", "North"), ("K3", "Acme", "West")]
+    return bad
 
+
+def they_come_back(world: Any, bad: Manifest) -> None:
+    """Released, fixed, corrected by the source, or no longer held; O3 stays out."""
     world.decide("release", batch_id=bad.batch_id, row_no=5, rule=NEGATIVE)
     world.decide("unhold", document="sales_order", document_key="O6")
     world.decide("unhold", document="customer", document_key="K2")
@@ -125,24 +134,20 @@ def test_documents_at_the_landing_gate(make_world: Callable[..., Any]) -> None:
         ("sales_order_line", "d", {"order_line_id": "L12"}),
         line(23, 3),  # O3 stays out
     )
-    back = {
-        "O1": ["L1", "L11", "L21"],
-        "O2": ["L2"],
-        "O4": ["L4"],
-        "O5": ["L5"],
-        "O6": ["L6"],
-        "O7": ["L7"],
-        "O8": ["L8"],
-    }
-    assert published(world) == back
+    assert published(world) == BACK
     assert world.query(BLOCKED) == [("sales_order", "O3", NEGATIVE)]
     regions = "SELECT region FROM marts.dim_customer WHERE customer_id = 'K3' ORDER BY valid_from"
     assert world.query(regions) == [("North",), ("East",), ("West",)], "a fix takes the place of its original"
     fixed = "SELECT table_name, key FROM meta.quarantined WHERE rule = 'fix' ORDER BY ALL"
     assert world.query(fixed) == [("customer", "K3"), ("sales_order_line", "L8")]
 
+
+def test_documents_at_the_landing_gate(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    eight_orders(world)
+    they_come_back(world, bad_versions_come(world))
     step(world, line(5, 5, op="u", net_amount=7), line(3, 3, op="u"))
-    assert published(world) == back | {"O3": ["L14", "L23", "L3"]}
+    assert published(world) == BACK | {"O3": ["L14", "L23", "L3"]}
     rebuilt(world, make_world)
 
 
