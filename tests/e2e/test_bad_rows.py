@@ -175,7 +175,6 @@ PLANTED: dict[int, tuple[list[Change], str]] = {
 }
 
 
-@pytest.mark.slow
 def test_bad_rows_and_files_are_diverted_then_each_appears_once_in_order(world: Bad) -> None:
     world.land(("customer", "c", {"customer_id": "K1"}), ("product", "c", {"product_id": "P1"}), *rows_of(1))
     twice = rows_of(14)
