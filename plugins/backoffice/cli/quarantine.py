@@ -27,6 +27,8 @@ app = typer.Typer(help="Rows kept out by a gate or a person. Works while the war
 Reason = Annotated[str, typer.Option(help="Why; kept with the decision.")]
 Actor = Annotated[str, typer.Option(help="Who decides; the user of the operating system when not given.")]
 Source = Annotated[str | None, typer.Option(help="Only of this source.")]
+Document = Annotated[str, typer.Argument(help="Kind of document, such as sales_order.")]
+Key = Annotated[str, typer.Argument(help="The document's key.")]
 _APPLIED = "The next cycle applies it."
 
 
@@ -100,8 +102,8 @@ def release(
 
 @app.command("hold")
 def hold(
-    document: Annotated[str, typer.Argument(help="Kind of document, such as sales_order.")],
-    key: Annotated[str, typer.Argument(help="The document's key.")],
+    document: Document,
+    key: Key,
     reason: Reason,
     source: Source = None,
     actor: Actor = "",
@@ -112,8 +114,8 @@ def hold(
 
 @app.command("unhold")
 def unhold(
-    document: Annotated[str, typer.Argument(help="Kind of document, such as sales_order.")],
-    key: Annotated[str, typer.Argument(help="The document's key.")],
+    document: Document,
+    key: Key,
     reason: Reason,
     source: Source = None,
     actor: Actor = "",
