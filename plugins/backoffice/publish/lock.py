@@ -37,6 +37,8 @@ def publishing(settings: Settings, wait: float = WAIT_SECONDS) -> Iterator[None]
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
+        for left in path.parent.glob(".*.tmp"):  # by a publisher that was killed: only the lock's holder writes here
+            left.unlink()
         yield
 
 

@@ -78,9 +78,7 @@ def newest(settings: Settings) -> PublicationRecord | None:
 
 
 def prune(settings: Settings) -> None:
-    """Remove the oldest records, and what a killed writer left of one whose version was never used."""
-    for left in settings.publications_dir.glob(".[0-9]*.json.tmp"):
-        left.unlink()
+    """Remove the oldest records."""
     for path in _by_age(settings)[:-_KEPT]:
         path.unlink()
 
