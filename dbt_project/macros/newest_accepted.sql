@@ -111,11 +111,29 @@ admitted as (
     {%- endif %}
 ),
 
+{%- if is_incremental() %}
+
+-- a deleted row does not tell how old the values are that it keeps: all its versions are looked at again
+deleted_before as (
+    select t.{{ key }} as key
+    from {{ this }} as t
+    where t.is_deleted and t.{{ key }} in (select {{ key }} from admitted)
+),
+
+looked_at_again as (
+    select a.*
+    from {{ ref('base_' ~ entity ~ '__versions') }} as a
+    where a.{{ key }} in (select key from deleted_before) and {{ admitted_condition(parents) }}
+),
+{%- endif %}
+
 candidates as (
-    select * from admitted
+    select *, is_deleted as is_bare from admitted
     {%- if is_incremental() %}
     union all by name
-    select t.*
+    select *, is_deleted as is_bare from looked_at_again
+    union all by name
+    select t.*, false as is_bare
     from {{ this }} as t
     where t.{{ key }} in (select {{ key }} from admitted)
     {%- endif %}
@@ -128,7 +146,7 @@ ranked as (
             partition by c.{{ key }} order by c._batch_seq desc, c._row_no desc
         ) as newest_rank,
         row_number() over (
-            partition by c.{{ key }} order by c.is_deleted, c._batch_seq desc, c._row_no desc
+            partition by c.{{ key }} order by c.is_deleted, c.is_bare, c._batch_seq desc, c._row_no desc
         ) as live_rank
     from candidates as c
 )

@@ -110,6 +110,24 @@ def test_a_full_image_deletes_what_it_does_not_hold(make_world: Callable[..., An
     assert world.query(current) == [("P1", "Bolt", True), ("P2", "Nut", False)]
 
 
+def test_a_row_deleted_again_keeps_its_last_values(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    world.land(*PEOPLE, ("product", "c", {"product_id": "P2", "name": "Nut"}))
+    world.cycle()
+    for changes in (
+        [("product", "d", {"product_id": "P2"})],
+        [
+            ("product", "u", {"product_id": "P2", "name": None}),
+            ("product", "d", {"product_id": "P2"}),
+        ],  # never accepted
+        [("product", "d", {"product_id": "P2"})],
+    ):
+        world.land(*changes)
+        world.cycle()
+        described = "SELECT product_name, is_deleted FROM marts.dim_product WHERE product_id = 'P2' AND is_current"
+        assert world.query(described) == [("Nut", True)]
+
+
 def test_a_value_the_source_did_not_resend_is_carried_over(make_world: Callable[..., Any]) -> None:
     world = make_world()
     world.land(*PEOPLE)
