@@ -31,9 +31,21 @@ ordered as (
     {%- endif %}
 ),
 
--- a delete of what was never accepted says nothing
+-- a delete of what was never accepted says nothing; any other holds its key only, so what was true stays described by
+-- the last version before it that lived
 lived as (
-    select *
+    select
+        {{ key }},
+        _batch_seq,
+        _row_no,
+        _generation,
+        is_deleted,
+        {%- for column in tracked %}
+        first_value({{ column }}) over (
+            partition by {{ key }}, live_so_far order by _batch_seq, _row_no
+        ) as {{ column }},
+        {%- endfor %}
+        starts_at
     from (
         select
             *,
@@ -55,8 +67,7 @@ versions as (
     where from_last = 1
 ),
 
--- a delete holds its key only: what was true stays described by the version before
-described as (
+numbered as (
     select
         {{ key }},
         _batch_seq,
@@ -65,7 +76,7 @@ described as (
         is_deleted,
         starts_at,
         {%- for column in tracked %}
-        case when is_deleted then lag({{ column }}) over ({{ in_order }}) else {{ column }} end as {{ column }},
+        {{ column }},
         {%- endfor %}
         row_number() over ({{ in_order }}) as version_no
     from versions
@@ -81,7 +92,7 @@ compared as (
             {%- endfor %}
             case when is_deleted is distinct from lag(is_deleted) over ({{ in_order }}) then 'is_deleted' end
         ) as changes
-    from described
+    from numbered
 ),
 
 history as (

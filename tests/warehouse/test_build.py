@@ -124,8 +124,8 @@ def test_a_row_deleted_again_keeps_its_last_values(make_world: Callable[..., Any
     ):
         world.land(*changes)
         world.cycle()
-        described = "SELECT product_name, is_deleted FROM marts.dim_product WHERE product_id = 'P2' AND is_current"
-        assert world.query(described) == [("Nut", True)]
+        history = "SELECT product_name, status, is_deleted FROM marts.dim_product WHERE product_id = 'P2' ORDER BY ALL"
+        assert world.query(history) == [("Nut", "active", False), ("Nut", "active", True)]
 
 
 def test_a_value_the_source_did_not_resend_is_carried_over(make_world: Callable[..., Any]) -> None:
