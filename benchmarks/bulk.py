@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg
 
 from backoffice.collect.run import collect
@@ -96,7 +97,9 @@ def ours(bench: Lab, rows: int) -> tuple[float, float]:
     cycle.load(bench.settings, "bench")
     judged = cycle.validate(bench.settings, "bench")
     seconds = time.monotonic() - started
-    found = sum(manifest.rows for manifest in LocalBatchStore(bench.settings.landing_dir).batches(SOURCE))
+    store = LocalBatchStore(bench.settings.landing_dir)
+    landed_rows = store.relation(list(store.batches(SOURCE)), "sales_order_line")
+    ((found,),) = duckdb.sql(f"SELECT count(DISTINCT (_batch_id, _row_no)) FROM {landed_rows}").fetchall()
     if found != rows or judged["judged"] < rows or judged["quarantined"]:
         sys.exit(f"{found:,} of {rows:,} rows landed; judged: {judged}")
     return landed, landed + seconds

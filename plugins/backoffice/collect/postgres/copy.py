@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -104,8 +104,9 @@ class TableCopy:
             parts = self._by_text(table, shape, snapshot, beside)
         else:
             parts = self._by_bulk(table, shape, snapshot, bulk, beside)
-        with contextlib.closing(parquet_writer(self._batch.path(table.read), shape.arrow)) as file:
-            for part in ahead(parts):
+        path = self._batch.path(table.read)
+        with contextlib.closing(parquet_writer(path, shape.arrow)) as file, contextlib.closing(parts):
+            for part in parts:
                 file.write_table(part)
                 self._rows += part.num_rows
                 advance(part.num_rows)
@@ -114,20 +115,22 @@ class TableCopy:
 
     def _by_bulk(
         self, table: SourceTable, shape: Shape, snapshot: Snapshot, bulk: BulkReader, beside: psycopg.Connection[Any]
-    ) -> Iterator[pa.Table]:
-        for part in bulk.read(bulk_query(table, self._condition(table)).as_string(beside)):
-            yield copied_to_arrow(
-                shape,
-                part,
-                self._stamp,
-                first_row=self._rows + 1,
-                event_prefix=self._event_prefix(snapshot),
-                at=snapshot.at,
-            )
+    ) -> Generator[pa.Table, None, None]:
+        query = bulk_query(table, self._condition(table)).as_string(beside)
+        with ahead(bulk.read(query)) as coming:
+            for part in coming:
+                yield copied_to_arrow(
+                    shape,
+                    part,
+                    self._stamp,
+                    first_row=self._rows + 1,  # known once the part before was written: only reading goes ahead
+                    event_prefix=self._event_prefix(snapshot),
+                    at=snapshot.at,
+                )
 
     def _by_text(
         self, table: SourceTable, shape: Shape, snapshot: Snapshot, beside: psycopg.Connection[Any]
-    ) -> Iterator[pa.Table]:
+    ) -> Generator[pa.Table, None, None]:
         with beside.cursor() as cursor, cursor.copy(text_query(table, self._condition(table))) as copy:
             waiting: list[Any] = []
             for values in copy.rows():
