@@ -59,10 +59,11 @@ def test_leaving_waits_for_the_part_that_is_being_read():
 def test_rows_are_numbered_over_the_parts_and_tables_of_a_copy(source, monkeypatch, value):
     monkeypatch.setattr(bulk, "_BATCH_ROWS", 2048)
     monkeypatch.setattr(copy, "_TEXT_ROWS", 1000)
+    amount = f"CASE g WHEN 7 THEN {value}::numeric ELSE g END"
     for name in ("one", "two"):
         source.execute(
             f"CREATE TABLE {name} (id int PRIMARY KEY, amount numeric(9, 2))",
-            f"INSERT INTO {name} SELECT g, CASE g WHEN 7 THEN {value}::numeric ELSE g END FROM generate_series(1, 9000) AS g",
+            f"INSERT INTO {name} SELECT g, {amount} FROM generate_series(1, 9000) AS g",
         )
         source.read(name, {"id": "INTEGER", "amount": "DECIMAL(9,2)"})
     source.catch_up()
