@@ -69,15 +69,7 @@ versions as (
 
 numbered as (
     select
-        {{ key }},
-        _batch_seq,
-        _row_no,
-        _generation,
-        is_deleted,
-        starts_at,
-        {%- for column in tracked %}
-        {{ column }},
-        {%- endfor %}
+        *,
         row_number() over ({{ in_order }}) as version_no
     from versions
 ),
