@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.collect.postgres.replay import Source
 
+from backoffice.collect.postgres import stream
+from backoffice.landing import Manifest
+
 pytestmark = pytest.mark.postgres
 
 COLLECT = """
@@ -61,3 +64,15 @@ def test_one_transaction_is_one_batch_in_bounded_memory(source, rows):
     numbers = file.read(["_row_no"]).column(0).to_numpy()
     assert (numbers == range(1, rows + rows // 2 + 1)).all()
     assert source.catch_up() == []
+
+
+def test_a_batch_of_many_transactions_is_closed_when_it_holds_much_memory(source, monkeypatch):
+    monkeypatch.setattr(stream, "_LARGE_BYTES", 100_000)
+    source.execute("CREATE TABLE item (id int PRIMARY KEY, doc text)")
+    source.read("item", {"id": "INTEGER", "doc": "VARCHAR"})
+    source.catch_up()
+    for number in range(12):
+        source.execute(f"INSERT INTO item VALUES ({number}, repeat('x', 30000))")
+    landed: list[Manifest] = []
+    source.collector(batch_seconds=60).run(0, landed.append)
+    assert [manifest.rows for manifest in landed] == [4, 4, 4]

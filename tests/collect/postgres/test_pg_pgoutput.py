@@ -5,24 +5,12 @@ from __future__ import annotations
 import struct
 
 import pytest
+from tests.collect.postgres.messages import cells
 
 from backoffice.collect.postgres.pgoutput import UNCHANGED, Begin, Change, Commit, Decoder, Relation, Truncate
 from backoffice.errors import CollectError
 
 MICROSECONDS_2000 = 946_684_800_000_000
-
-
-def cell(value: object) -> bytes:
-    if value is None:
-        return b"n"
-    if value is UNCHANGED:
-        return b"u"
-    text = str(value).encode()
-    return b"t" + struct.pack(">I", len(text)) + text
-
-
-def cells(*values: object) -> bytes:
-    return struct.pack(">H", len(values)) + b"".join(cell(value) for value in values)
 
 
 def relation(identity: str = "d", oid: int = 7) -> bytes:
@@ -64,30 +52,30 @@ def change(decoder: Decoder, payload: bytes) -> Change:
 
 def test_insert(decoder):
     found = change(decoder, b"I" + struct.pack(">I", 7) + b"N" + cells(1, "blå"))
-    assert (found.op, found.new, found.old, found.relation.name) == ("c", ["1", "blå"], None, "item")
+    assert (found.op, found.read(), found.relation.name) == ("c", (["1", "blå"], None, False), "item")
 
 
 def test_null_and_empty_text_are_two_things(decoder):
-    assert change(decoder, b"I" + struct.pack(">I", 7) + b"N" + cells("", None)).new == ["", None]
+    assert change(decoder, b"I" + struct.pack(">I", 7) + b"N" + cells("", None)).read().new == ["", None]
 
 
 def test_update_without_and_with_the_old_key(decoder):
     plain = change(decoder, b"U" + struct.pack(">I", 7) + b"N" + cells(1, "x"))
     moved = change(decoder, b"U" + struct.pack(">I", 7) + b"K" + cells(1, None) + b"N" + cells(2, UNCHANGED))
-    assert (plain.new, plain.old, plain.has_unchanged) == (["1", "x"], None, False)
-    assert (moved.new, moved.old, moved.has_unchanged) == (["2", UNCHANGED], ["1", None], True)
+    assert (plain.is_single, plain.read()) == (True, (["1", "x"], None, False))
+    assert (moved.is_single, moved.read()) == (False, (["2", UNCHANGED], ["1", None], True))
 
 
 def test_update_under_full_identity_is_filled_from_the_old_row():
     decoder = Decoder()
     decoder.feed(relation("f"))
     found = change(decoder, b"U" + struct.pack(">I", 7) + b"O" + cells(1, "long") + b"N" + cells(1, UNCHANGED))
-    assert (found.new, found.has_unchanged) == (["1", "long"], False)
+    assert found.read() == (["1", "long"], ["1", "long"], False)
 
 
 def test_delete(decoder):
     found = change(decoder, b"D" + struct.pack(">I", 7) + b"K" + cells(1, None))
-    assert (found.op, found.new, found.old) == ("d", None, ["1", None])
+    assert (found.op, found.is_single, found.read()) == ("d", True, (None, ["1", None], False))
 
 
 def test_truncate_names_every_table(decoder):
@@ -112,4 +100,4 @@ def test_another_protocol_is_refused(decoder):
     with pytest.raises(CollectError, match="version 1"):
         decoder.feed(b"S\0\0\0\0")
     with pytest.raises(CollectError, match="only text"):
-        decoder.feed(b"I" + struct.pack(">I", 7) + b"N" + struct.pack(">H", 1) + b"b\0\0\0\1x")
+        decoder.feed(b"I" + struct.pack(">I", 7) + b"N" + struct.pack(">H", 1) + b"b\0\0\0\1x").read()

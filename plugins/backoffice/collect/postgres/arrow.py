@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from backoffice.collect.postgres.catalog import SourceColumn
 from backoffice.collect.postgres.convert import Misfit, to_column
 from backoffice.collect.postgres.pgoutput import UNCHANGED, Value
-from backoffice.collect.postgres.rows import Row
+from backoffice.collect.postgres.rows import Gathered, Row
 from backoffice.collect.postgres.shape import Shape
+from backoffice.collect.postgres.tuples import read_tuples
 from backoffice.collect.postgres.types import ColumnType, Kind
 from backoffice.landing import ENVELOPE
 
@@ -32,26 +35,65 @@ class Stamp:
         return cls(batch_id, datetime.now(UTC))
 
 
+def gathered_to_arrow(shape: Shape, gathered: Gathered, stamp: Stamp) -> pa.Table:
+    """Gathered rows as a table of this shape, in the order of their numbers."""
+    if gathered.shape.columns != shape.columns:
+        return rows_to_arrow(shape, gathered.one_by_one(), stamp)
+    parts = [_from_messages(shape, gathered, stamp)] if gathered.payloads else []
+    if gathered.rows:
+        parts.append(rows_to_arrow(shape, gathered.rows, stamp))
+    return parts[0] if len(parts) == 1 else pa.concat_tables(parts).sort_by("_row_no")
+
+
 def rows_to_arrow(shape: Shape, rows: Sequence[Row], stamp: Stamp) -> pa.Table:
     """Rows as a table; those of another shape of the same table are put under the columns' names."""
-    unchanged = [_unchanged_names(row) if row.has_unchanged else None for row in rows]
     values = [row.values if row.shape is shape else _under(shape, row) for row in rows]
-    columns: list[pa.Array] = []
-    defects: dict[int, list[dict[str, str]]] = {}
-    for column, cells in zip(shape.columns, zip(*values, strict=True), strict=True):
-        texts = pa.array([None if cell is UNCHANGED else cell for cell in cells], pa.string())
-        array, misfits = to_column(texts, column.type)
-        columns.append(array)
-        _note(defects, column, misfits)
+    texts = [
+        pa.array([None if cell is UNCHANGED else cell for cell in cells], pa.string())
+        for cells in zip(*values, strict=True)
+    ]
     envelope = {
         "_row_no": [row.number for row in rows],
         "_op": [row.op for row in rows],
         "_event_id": [row.event_id for row in rows],
         "_event_at": [row.at for row in rows],
-        "_unchanged": unchanged,
-        "_defect": [_defect(defects[number]) if number in defects else None for number in range(len(rows))],
+        "_unchanged": [_unchanged_names(row) if row.has_unchanged else None for row in rows],
     }
-    return _with_envelope(shape, columns, envelope, len(rows), stamp)
+    return _from_texts(shape, texts, envelope, len(rows), stamp)
+
+
+def _from_messages(shape: Shape, gathered: Gathered, stamp: Stamp) -> pa.Table:
+    """The rows that wait as they were sent."""
+    read = read_tuples(gathered.payloads, len(shape.columns), shape.key)
+    rows = len(gathered.payloads)
+    envelope: dict[str, pa.Array | list[object]] = {
+        "_row_no": pa.array(gathered.numbers),
+        "_op": read.ops,
+        "_event_id": pa.array(gathered.event_ids),
+        "_event_at": pa.array(gathered.ats, ENVELOPE["_event_at"][1]),
+    }
+    if read.not_sent:
+        envelope["_unchanged"] = _not_sent_names(shape, read.not_sent, rows)
+    return _from_texts(shape, read.texts, envelope, rows, stamp)
+
+
+def _from_texts(
+    shape: Shape,
+    texts: list[pa.StringArray],
+    envelope: Mapping[str, pa.Array | list[object]],
+    rows: int,
+    stamp: Stamp,
+) -> pa.Table:
+    columns: list[pa.Array] = []
+    defects: dict[int, list[dict[str, str]]] = {}
+    for column, values in zip(shape.columns, texts, strict=True):
+        array, misfits = to_column(values, column.type)
+        columns.append(array)
+        _note(defects, column, misfits)
+    if defects:
+        noted = [_defect(defects[number]) if number in defects else None for number in range(rows)]
+        envelope = {**envelope, "_defect": pa.array(noted, pa.string())}
+    return _with_envelope(shape, columns, envelope, rows, stamp)
 
 
 def copied_to_arrow(
@@ -70,7 +112,7 @@ def copied_to_arrow(
 
 
 def _with_envelope(
-    shape: Shape, columns: list[pa.Array], values: dict[str, pa.Array | list[object]], rows: int, stamp: Stamp
+    shape: Shape, columns: list[pa.Array], values: Mapping[str, pa.Array | list[object]], rows: int, stamp: Stamp
 ) -> pa.Table:
     same = {"_batch_id": stamp.batch_id, "_ingested_at": stamp.ingested_at}
     for name, (_, type_, _) in ENVELOPE.items():
@@ -92,12 +134,22 @@ def _typed(array: pa.Array, type_: ColumnType) -> pa.Array:
     return array.cast(type_.arrow)
 
 
+def _not_sent_names(shape: Shape, not_sent: Mapping[int, npt.NDArray[np.bool_]], rows: int) -> list[object]:
+    names: list[list[str] | None] = [None] * rows
+    for position, mask in not_sent.items():
+        for number in np.flatnonzero(mask):
+            names[number] = [*(names[number] or []), shape.columns[position].name]
+    return list(names)
+
+
 def _unchanged_names(row: Row) -> list[str] | None:
     cells = zip(row.shape.columns, row.values, strict=True)
     return [column.name for column, value in cells if value is UNCHANGED] or None
 
 
 def _under(shape: Shape, row: Row) -> list[Value]:
+    if row.shape.columns == shape.columns:
+        return row.values
     by_name = {column.name: value for column, value in zip(row.shape.columns, row.values, strict=True)}
     return [by_name.get(column.name) for column in shape.columns]
 

@@ -10,7 +10,7 @@ import enum
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from backoffice.errors import CollectError
 
@@ -22,7 +22,15 @@ _BEGIN = struct.Struct(">QqI").unpack_from
 _COMMIT = struct.Struct(">QQq").unpack_from
 _EPOCH_MICROSECONDS: Final = 946_684_800_000_000  # 2000-01-01, where PostgreSQL's clock starts
 
-_NULL, _TEXT, _UNCHANGED = ord("n"), ord("t"), ord("u")
+TUPLE_AT: Final = 6
+"""Where the first tuple of a change begins: after its kind, its relation and the tuple's own kind."""
+NULL: Final = ord("n")
+TEXT: Final = ord("t")
+NOT_SENT: Final = ord("u")
+"""Kinds of a value within a tuple."""
+OPS: Final[dict[int, Literal["c", "u", "d"]]] = {ord("I"): "c", ord("U"): "u", ord("D"): "d"}
+"""What a change's first byte says it is."""
+_KIND_AT: Final = TUPLE_AT - 1
 _NEW_TUPLE: Final = ord("N")
 
 
@@ -76,19 +84,48 @@ class Commit:
     committed_at: int
 
 
-@dataclass(slots=True)
-class Change:
-    """A row created (c), updated (u) or deleted (d).
+class Tuples(NamedTuple):
+    """The values of one change.
 
     ``old`` is the former row: whole under REPLICA IDENTITY FULL, else its key columns only, and for an update only when
     the key changed. ``has_unchanged`` says that ``new`` holds :data:`UNCHANGED`.
     """
 
-    op: Literal["c", "u", "d"]
-    relation: Relation
     new: list[Value] | None
     old: list[Value] | None
     has_unchanged: bool
+
+
+@dataclass(slots=True)
+class Change:
+    """A row created (c), updated (u) or deleted (d), its values still as they were sent."""
+
+    op: Literal["c", "u", "d"]
+    relation: Relation
+    payload: bytes
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it carries one tuple, at :data:`TUPLE_AT`: all do but an update that tells the former row too."""
+        return self.payload[_KIND_AT] == _NEW_TUPLE or self.op == "d"
+
+    def read(self) -> Tuples:
+        """Its values, one by one; :mod:`backoffice.collect.postgres.tuples` reads those of many changes at once.
+
+        Raises:
+            CollectError: a value is not in text form.
+        """
+        if self.op == "d":
+            return Tuples(None, read_tuple(self.payload)[0], False)
+        at, old = TUPLE_AT, None
+        if self.payload[_KIND_AT] != _NEW_TUPLE:
+            old, end, _ = read_tuple(self.payload)
+            at = end + 1
+        new, _, has_unchanged = read_tuple(self.payload, at)
+        if has_unchanged and old is not None and self.relation.replica_identity == "f":
+            new = [was if now is UNCHANGED else now for now, was in zip(new, old, strict=True)]
+            has_unchanged = UNCHANGED in new
+        return Tuples(new, old, has_unchanged)
 
 
 @dataclass(slots=True)
@@ -110,9 +147,7 @@ class Decoder:
     def __init__(self) -> None:
         self._relations: dict[int, Relation] = {}
         self._readers: dict[int, Callable[[bytes], Message | None]] = {
-            ord("I"): self._insert,
-            ord("U"): self._update,
-            ord("D"): self._delete,
+            **dict.fromkeys(OPS, self._change),
             ord("B"): _begin,
             ord("C"): _commit,
             ord("R"): self._relation,
@@ -141,24 +176,8 @@ class Decoder:
         self._relations[relation.oid] = relation
         return relation
 
-    def _insert(self, payload: bytes) -> Change:
-        values, _, _ = _read_tuple(payload, 6)
-        return Change("c", self._relations[_U32(payload, 1)[0]], values, None, False)
-
-    def _update(self, payload: bytes) -> Change:
-        relation = self._relations[_U32(payload, 1)[0]]
-        at, old = 5, None
-        if payload[at] != _NEW_TUPLE:
-            old, at, _ = _read_tuple(payload, at + 1)
-        new, _, has_unchanged = _read_tuple(payload, at + 1)
-        if has_unchanged and old is not None and relation.replica_identity == "f":
-            new = [was if now is UNCHANGED else now for now, was in zip(new, old, strict=True)]
-            has_unchanged = UNCHANGED in new
-        return Change("u", relation, new, old, has_unchanged)
-
-    def _delete(self, payload: bytes) -> Change:
-        old, _, _ = _read_tuple(payload, 6)
-        return Change("d", self._relations[_U32(payload, 1)[0]], None, old, False)
+    def _change(self, payload: bytes) -> Change:
+        return Change(OPS[payload[0]], self._relations[_U32(payload, 1)[0]], payload)
 
     def _truncate(self, payload: bytes) -> Truncate:
         count = _U32(payload, 1)[0]
@@ -179,8 +198,12 @@ def _ignored(payload: bytes) -> None:
     return None
 
 
-def _read_tuple(payload: bytes, at: int) -> tuple[list[Value], int, bool]:
-    """Values from a position, the position after them, and whether one was not sent."""
+def read_tuple(payload: bytes, at: int = TUPLE_AT) -> tuple[list[Value], int, bool]:
+    """Values from a position, the position after them, and whether one was not sent.
+
+    Raises:
+        CollectError: a value is not in text form.
+    """
     count = _U16(payload, at)[0]
     at += 2
     values: list[Value] = []
@@ -189,18 +212,23 @@ def _read_tuple(payload: bytes, at: int) -> tuple[list[Value], int, bool]:
     for _ in range(count):
         kind = payload[at]
         at += 1
-        if kind == _TEXT:
+        if kind == TEXT:
             end = at + 4 + _I32(payload, at)[0]
             append(payload[at + 4 : end].decode())
             at = end
-        elif kind == _NULL:
+        elif kind == NULL:
             append(None)
-        elif kind == _UNCHANGED:
+        elif kind == NOT_SENT:
             append(UNCHANGED)
             has_unchanged = True
         else:
-            raise CollectError(f"a value of kind {chr(kind)!r} in the stream, where only text was asked for")
+            raise not_text(kind)
     return values, at, has_unchanged
+
+
+def not_text(kind: int) -> CollectError:
+    """A value came in a form that was not asked for."""
+    return CollectError(f"a value of kind {chr(kind)!r} in the stream, where only text was asked for")
 
 
 def _read_relation(payload: bytes) -> Relation:

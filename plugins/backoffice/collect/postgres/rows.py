@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backoffice.collect.postgres.offset import Handover, format_lsn
-from backoffice.collect.postgres.pgoutput import Begin, Change, Relation, Truncate, Value
+from backoffice.collect.postgres.pgoutput import OPS, Begin, Change, Relation, Truncate, Value, read_tuple
 from backoffice.collect.postgres.shape import Shape, Shapes
 
 
@@ -26,6 +26,39 @@ class Row:
     moved: bool = False
 
 
+@dataclass(slots=True)
+class Gathered:
+    """Rows of one table in one shape.
+
+    Nearly every change is one row with one tuple: its message waits in ``payloads`` as it was sent, with the row's
+    number, event id and instant beside it, to be read with all the others. ``rows`` are those that take a look of their
+    own. Both are in the order of their numbers.
+    """
+
+    shape: Shape
+    payloads: list[bytes] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    event_ids: list[str] = field(default_factory=list)
+    ats: list[int] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def extend(self, later: Gathered, before: int) -> None:
+        """Take rows of the same shape, numbered on after the first ``before``."""
+        self.payloads += later.payloads
+        self.numbers += [number + before for number in later.numbers]
+        self.event_ids += later.event_ids
+        self.ats += later.ats
+        for row in later.rows:
+            row.number += before
+        self.rows += later.rows
+
+    def one_by_one(self) -> list[Row]:
+        """All rows with their values read; for those whose shape is not the one they are written in."""
+        beside = zip(self.payloads, self.numbers, self.event_ids, self.ats, strict=True)
+        read = [_read_row(self.shape, *values) for values in beside]
+        return sorted([*read, *self.rows], key=lambda row: row.number)
+
+
 class TransactionRows:
     """Rows of the transaction that is arriving, by read, without those a full copy has seen.
 
@@ -37,27 +70,26 @@ class TransactionRows:
 
     def __init__(self, begin: Begin, shapes: Shapes, snapshots: dict[str, Handover]) -> None:
         self.begin = begin
-        self.tables: dict[str, list[Row]] = {}
+        self.tables: dict[str, list[Gathered]] = {}
         self.count = 0
         self._shapes = shapes
         self._snapshots = snapshots
         self._prefix = format_lsn(begin.commit_lsn) + "/"
         self._events = 0
-        self._wanted: dict[Relation, str | None] = {}
+        self._places: dict[Relation, Gathered | None] = {}
 
-    def take(self) -> dict[str, list[Row]]:
+    def take(self) -> dict[str, list[Gathered]]:
         """Hand the rows over; those that follow are numbered from 1 again."""
-        tables, self.tables, self.count = self.tables, {}, 0
+        tables, self.tables, self.count, self._places = self.tables, {}, 0, {}
         return tables
 
     def truncate(self, message: Truncate) -> None:
         """A row without values for each emptied table."""
         for relation in message.relations:
             self._events += 1
-            read = self._read(relation)
-            if read is not None:
-                shape = self._shapes.of(relation, read)
-                self._add(shape, "t", str(self._events), [None] * len(shape.columns))
+            place = self._place(relation)
+            if place is not None:
+                self._add(place, "t", str(self._events), [None] * len(place.shape.columns))
 
     def change(self, change: Change) -> None:
         """One row; two when the key changed: d of the old key, u of the new one.
@@ -66,37 +98,54 @@ class TransactionRows:
             CopyNeeded: see :meth:`Shapes.of`.
         """
         self._events += 1
-        read = self._read(change.relation)
-        if read is None:
+        place = self._place(change.relation)
+        if place is None:
             return
-        shape = self._shapes.of(change.relation, read)
-        event, old, new = str(self._events), change.old, change.new
-        if new is None:
-            self._add(shape, "d", event, _key_only(shape, old or []))
+        if not change.is_single:
+            self._update(place, change, str(self._events))
             return
-        moved = old is not None and any(old[position] != new[position] for position in shape.key)
+        self.count += 1
+        place.payloads.append(change.payload)
+        place.numbers.append(self.count)
+        place.event_ids.append(f"{self._prefix}{self._events}")
+        place.ats.append(self.begin.committed_at)
+
+    def _update(self, place: Gathered, change: Change, event: str) -> None:
+        """An update that tells what the row was before."""
+        new, old, has_unchanged = change.read()
+        if new is None or old is None:
+            raise AssertionError("a change with two tuples is an update")
+        moved = any(old[position] != new[position] for position in place.shape.key)
         if moved:
-            self._add(shape, "d", event + "-old", _key_only(shape, old or []))
-        self._add(shape, change.op, event, new, unchanged=change.has_unchanged, moved=moved)
+            self._add(place, "d", event + "-old", _key_only(place.shape, old))
+        self._add(place, "u", event, new, unchanged=has_unchanged, moved=moved)
 
     def _add(
-        self, shape: Shape, op: str, event: str, values: list[Value], *, unchanged: bool = False, moved: bool = False
+        self, place: Gathered, op: str, event: str, values: list[Value], *, unchanged: bool = False, moved: bool = False
     ) -> None:
         self.count += 1
-        row = Row(shape, self.count, op, self._prefix + event, self.begin.committed_at, values, unchanged, moved)
-        self.tables.setdefault(shape.read, []).append(row)
+        event_id, at = self._prefix + event, self.begin.committed_at
+        place.rows.append(Row(place.shape, self.count, op, event_id, at, values, unchanged, moved))
 
-    def _read(self, relation: Relation) -> str | None:
-        if relation not in self._wanted:
-            self._wanted[relation] = self._wanted_read(relation)
-        return self._wanted[relation]
+    def _place(self, relation: Relation) -> Gathered | None:
+        """Where a relation's rows are gathered; None when they are not wanted."""
+        if relation not in self._places:
+            self._places[relation] = self._new_place(relation)
+        return self._places[relation]
 
-    def _wanted_read(self, relation: Relation) -> str | None:
+    def _new_place(self, relation: Relation) -> Gathered | None:
         read = self._shapes.read_of(relation)
         handover = self._snapshots.get(read or "")
-        if handover and handover.has_seen(self.begin.commit_lsn, self.begin.xid):
+        if read is None or (handover and handover.has_seen(self.begin.commit_lsn, self.begin.xid)):
             return None
-        return read
+        place = Gathered(self._shapes.of(relation, read))
+        self.tables.setdefault(read, []).append(place)
+        return place
+
+
+def _read_row(shape: Shape, payload: bytes, number: int, event_id: str, at: int) -> Row:
+    op, (values, _, has_unchanged) = OPS[payload[0]], read_tuple(payload)
+    return Row(shape, number, op, event_id, at, _key_only(shape, values) if op == "d" else values, has_unchanged)
 
 
 def _key_only(shape: Shape, old: list[Value]) -> list[Value]:

@@ -19,7 +19,7 @@ from backoffice.errors import CollectError
 
 _log = logging.getLogger(__name__)
 
-_LARGE_BYTES = 64 << 20  # of one transaction in memory; what is beyond goes to disk before its commit arrives
+_LARGE_BYTES = 64 << 20  # in memory: a transaction beyond goes to disk before its commit arrives, a batch is closed
 _MOST_COPIES = 10
 _IDLE_SECONDS = 1.0
 _CATALOGUE_SECONDS = 3.0
@@ -38,8 +38,8 @@ class ChangeStream:
     """Lands what a started replication sends.
 
     A transaction is kept apart until its commit arrives, then joins the open batch; the batch is closed when it is
-    ``settings.batch_seconds`` old or holds ``settings.batch_rows``. A large transaction is written out as it comes, in
-    a batch of its own, so that memory holds ``batch_rows`` rows of it at most.
+    ``settings.batch_seconds`` old, holds ``settings.batch_rows`` or much memory. A large transaction is written out as
+    it comes, in a batch of its own, so that memory holds ``batch_rows`` rows of it at most.
 
     Args:
         run: the run it belongs to.
@@ -187,7 +187,7 @@ class ChangeStream:
         if not self._spilling:
             self._land()  # the whole transactions before it
             self._spilling = True
-        self._writer.add(transaction)
+        self._writer.add(transaction, self._bytes)
         self._writer.write()
         self._bytes = 0
 
@@ -196,7 +196,7 @@ class ChangeStream:
         if transaction is not None and (transaction.count or self._spilling):
             if not self._spilling and self._another_shape(transaction):
                 self._land()  # one batch, one shape of a table, unless a single transaction altered it
-            self._writer.add(transaction)
+            self._writer.add(transaction, self._bytes)
             self._writer.transactions += 1
         self._position = message.end_lsn
         if self._spilling:
@@ -204,7 +204,7 @@ class ChangeStream:
             self._land()
 
     def _another_shape(self, transaction: TransactionRows) -> bool:
-        return any(self._writer.holds_another(rows[0].shape) for rows in transaction.tables.values())
+        return any(self._writer.holds_another(parts[0].shape) for parts in transaction.tables.values())
 
     # batches and acknowledgements
 
@@ -213,7 +213,7 @@ class ChangeStream:
             return False
         settings = self._run.settings
         old = time.monotonic() - self._writer.opened_at >= settings.batch_seconds
-        return old or self._writer.rows >= settings.batch_rows
+        return old or self._writer.rows >= settings.batch_rows or self._writer.bytes >= _LARGE_BYTES
 
     def _land(self) -> None:
         if not self._writer.rows:

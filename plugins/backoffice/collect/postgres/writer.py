@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from backoffice.collect.postgres.arrow import Stamp, rows_to_arrow
-from backoffice.collect.postgres.rows import Row, TransactionRows
+from backoffice.collect.postgres.arrow import Stamp, gathered_to_arrow
+from backoffice.collect.postgres.rows import Gathered, Row, TransactionRows
 from backoffice.collect.postgres.shape import Shape, merged
 from backoffice.landing import BatchStore, Manifest, OpenBatch, parquet_writer
 from backoffice.sources import SourceConfig
@@ -30,7 +30,7 @@ class ShapeMoved(Exception):
 
 
 class BatchWriter:
-    """Gathers rows in memory and writes them as a batch.
+    """Gathers rows in memory, ``bytes`` of them, and writes them as a batch.
 
     Args:
         store: where it lands.
@@ -54,30 +54,31 @@ class BatchWriter:
 
     def _reset(self) -> None:
         self.rows = 0
+        self.bytes = 0
         self.transactions = 0
         self.opened_at = 0.0
         self._batch: OpenBatch | None = None
-        self._waiting: dict[str, list[Row]] = {}
+        self._waiting: dict[str, list[Gathered]] = {}
         self._files: dict[str, tuple[Shape, pq.ParquetWriter]] = {}
         self._first_at = self._last_at = 0
 
-    def add(self, transaction: TransactionRows) -> None:
-        """Take the rows gathered so far from a transaction."""
+    def add(self, transaction: TransactionRows, size: int) -> None:
+        """Take the rows gathered so far from a transaction, which came in messages of ``size`` bytes."""
         if not self.rows:
             self.opened_at = time.monotonic()
             self._first_at = self._last_at = transaction.begin.committed_at
         self._first_at = min(self._first_at, transaction.begin.committed_at)
         self._last_at = max(self._last_at, transaction.begin.committed_at)
         before, self.rows = self.rows, self.rows + transaction.count
-        for name, rows in transaction.take().items():
-            for row in rows:
-                row.number += before
-            self._waiting.setdefault(name, []).extend(rows)
+        self.bytes += size
+        for name, parts in transaction.take().items():
+            for part in parts:
+                self._place(name, part.shape).extend(part, before)
 
     def holds_another(self, shape: Shape) -> bool:
         """Whether rows of the same table wait here in another shape."""
-        rows = self._waiting.get(shape.read)
-        return rows is not None and rows[-1].shape.columns != shape.columns
+        parts = self._waiting.get(shape.read)
+        return parts is not None and parts[-1].shape.columns != shape.columns
 
     def write(self) -> None:
         """Write the waiting rows.
@@ -86,11 +87,12 @@ class BatchWriter:
             ShapeMoved: a file begun earlier cannot take them.
         """
         stamp = Stamp.now(self._open().batch_id)
-        for name, rows in self._waiting.items():
-            self._complete([row for row in rows if row.moved and row.has_unchanged])
-            shape, file = self._file(name, rows)
-            file.write_table(rows_to_arrow(shape, rows, stamp))
-        self._waiting = {}
+        for name, parts in self._waiting.items():
+            self._complete([row for part in parts for row in part.rows if row.moved and row.has_unchanged])
+            shape, file = self._file(name, parts)
+            for part in parts:
+                file.write_table(gathered_to_arrow(shape, part, stamp))
+        self._waiting, self.bytes = {}, 0
 
     def commit(self, offset: dict[str, Any]) -> Manifest:
         """Land everything added, with the offset it reaches."""
@@ -117,17 +119,23 @@ class BatchWriter:
             self._batch = self._store.begin(self._config.source)
         return self._batch
 
-    def _file(self, name: str, rows: list[Row]) -> tuple[Shape, pq.ParquetWriter]:
-        shape = self._shape(name, rows)
+    def _place(self, name: str, shape: Shape) -> Gathered:
+        parts = self._waiting.setdefault(name, [])
+        if not parts or parts[-1].shape.columns != shape.columns:
+            parts.append(Gathered(shape))
+        return parts[-1]
+
+    def _file(self, name: str, parts: list[Gathered]) -> tuple[Shape, pq.ParquetWriter]:
+        shape = self._shape(name, parts)
         if name not in self._files:
             self._files[name] = shape, parquet_writer(self._open().path(name), shape.arrow)
         elif self._files[name][0].columns != shape.columns:
             raise ShapeMoved(shape)
         return self._files[name]
 
-    def _shape(self, name: str, rows: list[Row]) -> Shape:
+    def _shape(self, name: str, parts: list[Gathered]) -> Shape:
         open_or_known = self._files[name][0] if name in self._files else self._known.get(name)
-        shapes = dict.fromkeys([*([open_or_known] if open_or_known else []), *(row.shape for row in rows)])
+        shapes = dict.fromkeys([*([open_or_known] if open_or_known else []), *(part.shape for part in parts)])
         if name in self._known:  # it was gathered to the end of the transaction, so it says the last types
             shapes[self._known[name]] = shapes.pop(self._known[name], None)
         first, *others = shapes
