@@ -3,25 +3,72 @@
 
   arrivals  versions of this build, older ones that still wait for a parent, and all versions of requalified keys
   admitted  arrivals whose required parents are there; a delete needs none
-  An old version that is admitted late never replaces a newer one: the model's own rows compete too.
-  A deleted key keeps its last known values, flagged is_deleted.
+  An old version that is admitted late never replaces a newer one: the model's own rows compete with it.
+  A deleted key keeps its last known values, flagged is_deleted: they are the model's own.
+
+  Reading a version by anything but its generation costs the whole history, so what is seldom there is asked for first.
 #}
-{% macro arrivals(entity, key) %}
-    select v.*
-    from {{ ref('base_' ~ entity ~ '__versions') }} as v
-    {%- if is_incremental() %}
+
+{#
+  Pre-hook: the arrivals, read once for the model and for what waits after it. In a full build that is every version,
+  and they are not copied.
+#}
+{% macro gather(entity, key, parents) %}
+    {%- set versions = ref('base_' ~ entity ~ '__versions') -%}
+    {%- if not is_incremental() -%}
+    create or replace temp view {{ entity }}__arrivals as
+    select v.*, false as is_again from {{ versions }} as v
+    {%- else -%}
+    {%- set some = seldom(entity, parents) -%}
+    create or replace temp table {{ entity }}__arrivals as
+    select v.*, false as is_again
+    from {{ versions }} as v
     where v.{{ is_new() }}
+    {%- if some.waiting %}
     union all by name
-    select v.*
-    from {{ ref('base_' ~ entity ~ '__versions') }} as v
+    select v.*, false as is_again
+    from {{ versions }} as v
     inner join {{ source('meta', 'waiting') }} as w
         on w.entity = '{{ entity }}' and w.batch_id = v._batch_id and w.row_no = v._row_no
     where v._generation <= {{ published_generation() }}
+    {%- endif %}
+    {%- if some.requalified %}
     union all by name
-    select v.*
-    from {{ ref('base_' ~ entity ~ '__versions') }} as v
+    select v.*, false as is_again
+    from {{ versions }} as v
     where v.{{ key }} in ({{ requalified(entity) }}) and v._generation <= {{ published_generation() }}
     {%- endif %}
+    {%- endif %}
+{% endmacro %}
+
+{#
+  Pre-hook after gather: a deleted row does not tell how old the values are that it keeps, so all versions of a key that
+  was deleted before are looked at again.
+#}
+{% macro gather_deleted_before(entity, key) %}
+    {%- if is_incremental() -%}
+    {%- set deleted_before -%}
+        select t.{{ key }} from {{ this }} as t
+        where t.is_deleted = true and t.{{ key }} in (select a.{{ key }} from {{ entity }}__arrivals as a)
+    {%- endset -%}
+    {%- if ask('select exists (' ~ deleted_before ~ ')')[0] -%}
+    insert into {{ entity }}__arrivals by name
+    select v.*, true as is_again
+    from {{ ref('base_' ~ entity ~ '__versions') }} as v
+    where v.{{ key }} in ({{ deleted_before }})
+    {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# Whether rows of an entity wait, and whether rows of it or of its parents were requalified. #}
+{% macro seldom(entity, parents) %}
+    {%- set entities = [entity] + parents | map(attribute='table') | list -%}
+    {%- set row = ask(
+        "select exists (select 1 from " ~ source('meta', 'waiting') ~ " where entity = '" ~ entity ~ "'),"
+        ~ " exists (select 1 from " ~ source('meta', 'requalified') ~ " where " ~ is_new('generation')
+        ~ " and entity in ('" ~ entities | join("', '") ~ "'))"
+    ) -%}
+    {%- do return({'waiting': row[0], 'requalified': row[1]}) -%}
 {% endmacro %}
 
 {# Keys of an entity whose accepted versions changed for another reason than new rows. #}
@@ -39,8 +86,7 @@
   references  columns that name rows of other tables
 #}
 {% macro withdraw(entity, key, native, parents, references) %}
-    {%- set existing = load_relation(this) -%}
-    {%- if existing is not none and not should_full_refresh() -%}
+    {%- if is_incremental() and seldom(entity, parents).requalified -%}
     {%- for parent in parents %}
     insert into {{ source('meta', 'requalified') }} by name
     select distinct
@@ -64,8 +110,6 @@
     delete from {{ this }} where {{ key }} in ({{ requalified(entity) }});
     delete from {{ source('meta', 'waiting') }}
     where entity = '{{ entity }}' and native_key in ({{ requalified(entity) }})
-    {%- else -%}
-    select 1 as nothing_to_withdraw
     {%- endif -%}
 {% endmacro %}
 
@@ -90,14 +134,10 @@
 {%- endmacro %}
 
 {% macro newest_accepted(entity, key, parents, derived_relations, columns) %}
-with arrivals as (
-    {{ arrivals(entity, key) }}
-),
-
-admitted as (
-    select a.*
-    from arrivals as a
-    where {{ admitted_condition(parents) }}
+with admitted as (
+    select a.* exclude (is_again)
+    from {{ entity }}__arrivals as a
+    where not a.is_again and {{ admitted_condition(parents) }}
     {%- if is_incremental() and derived_relations %}
     {#- rows computed by joins are all looked at again; only those that came out different count #}
         and not (
@@ -111,31 +151,19 @@ admitted as (
     {%- endif %}
 ),
 
-{%- if is_incremental() %}
-
--- a deleted row does not tell how old the values are that it keeps: all its versions are looked at again
-deleted_before as (
-    select t.{{ key }} as key
-    from {{ this }} as t
-    where t.is_deleted and t.{{ key }} in (select {{ key }} from admitted)
-),
-
-looked_at_again as (
-    select a.*
-    from {{ ref('base_' ~ entity ~ '__versions') }} as a
-    where a.{{ key }} in (select key from deleted_before) and {{ admitted_condition(parents) }}
-),
-{%- endif %}
-
 candidates as (
     select *, is_deleted as is_bare from admitted
     {%- if is_incremental() %}
     union all by name
-    select *, is_deleted as is_bare from looked_at_again
+    select a.* exclude (is_again), a.is_deleted as is_bare
+    from {{ entity }}__arrivals as a
+    where a.is_again and a.{{ key }} in (select {{ key }} from admitted) and {{ admitted_condition(parents) }}
     union all by name
     select t.*, false as is_bare
     from {{ this }} as t
-    where t.{{ key }} in (select {{ key }} from admitted)
+    where t.{{ key }} in (
+        select {{ key }} from admitted where is_deleted or _generation <= {{ published_generation() }}
+    )
     {%- endif %}
 ),
 
@@ -193,9 +221,6 @@ where newest.newest_rank = 1
         {%- endfor %}
     {%- endset %}
     create or replace temp table still_waiting as
-    with arrivals as (
-        {{ arrivals(entity, key) }}
-    )
     select
         '{{ entity }}' as entity,
         a.source_relation,
@@ -209,10 +234,10 @@ where newest.newest_rank = 1
         {{ first_missing(parents, 'table') }} as parent,
         {{ first_missing(parents) }} as value,
         a._ingested_at as ingested_at
-    from arrivals as a
+    from {{ entity }}__arrivals as a
     left join {{ source('meta', 'waiting') }} as w
         on w.entity = '{{ entity }}' and w.batch_id = a._batch_id and w.row_no = a._row_no
-    where not {{ admitted_condition(parents) }};
+    where not a.is_again and not {{ admitted_condition(parents) }};
     delete from {{ source('meta', 'waiting') }} where entity = '{{ entity }}';
     insert into {{ source('meta', 'waiting') }} by name select * from still_waiting;
     drop table still_waiting

@@ -4,6 +4,12 @@ with touched as (
     select t.key from {{ ref('int_sales__touched_orders') }} as t
 ),
 
+orders as materialized (
+    select o.source_relation, o.order_id
+    from {{ ref('base_sales_order') }} as o
+    where not o.is_deleted and o.sales_order_key in (select t.key from touched as t)
+),
+
 base as (
     select
         l.source_relation,
@@ -11,8 +17,8 @@ base as (
         count(*) as line_count,
         sum(l.net_amount) as net_amount
     from {{ ref('base_sales_order_line') }} as l
-    inner join {{ ref('base_sales_order') }} as o on o.source_relation = l.source_relation and o.order_id = l.order_id
-    where not l.is_deleted and not o.is_deleted and o.sales_order_key in (select t.key from touched as t)
+    inner join orders as o on o.source_relation = l.source_relation and o.order_id = l.order_id
+    where not l.is_deleted
     group by l.source_relation, l.currency_code
 ),
 

@@ -12,4 +12,4 @@ from {{ ref('fct_sales_order_lines') }} as f
 inner join {{ ref('base_sales_order') }} as o on o.sales_order_key = f.sales_order_key
 where f.currency_code <> o.currency_code
     and {{ not_released('sales_order', 'o.source_relation', 'o.order_id') }}
-    and f.sales_order_key in (select t.key from {{ ref('int_sales__touched_orders') }} as t)
+    and {{ is_new('f._generation') }}

@@ -57,7 +57,10 @@ class Settings(BaseSettings):
     file_unpacked_mb: int = Field(4096, description="A packed file that holds more megabytes is set aside.")
     collector_memory: str = Field("1GB", description="Memory limit of a collector's DuckDB; the rest spills to disk.")
 
-    marts_file_seconds: float = Field(60.0, description="Cadence of the published DuckDB file.")
+    marts_file_seconds: float = Field(
+        60.0,
+        description="Cadence of the published DuckDB file, longer when writing it takes long; 0 with every version.",
+    )
     marts_file_keep_seconds: float = Field(3600.0, description="Every superseded published file is kept this long.")
     marts_hourly_files: int = Field(24, description="Of older files the last of so many hours is kept, for rollback.")
     marts_daily_files: int = Field(7, description="And the last of so many days.")

@@ -16,7 +16,7 @@ import pytest
 from tests.publish.support import LINES, MODELS, TOTALS, Warehouse
 
 from backoffice.errors import PublishError
-from backoffice.publish import current_file, file_due, publish_file
+from backoffice.publish import current_file, file_cadence, file_due, publish_file
 from backoffice.settings import Settings
 
 
@@ -121,6 +121,17 @@ def test_a_file_is_due_at_its_cadence(warehouse, settings):
     assert not file_due(at_once, 1)
     path.unlink()
     assert file_due(settings, 1)
+
+
+def test_a_file_that_takes_long_is_written_seldom(warehouse, settings, monkeypatch):
+    now = iter(range(0, 1000, 30))
+    monkeypatch.setattr("backoffice.publish.file.time.monotonic", lambda: float(next(now)))
+    publish(warehouse, settings)
+    manifest = current_file(settings)
+    assert manifest is not None and manifest.write_seconds == 30.0
+    assert file_cadence(settings, manifest) == 600.0  # a twentieth of the time
+    assert file_cadence(settings.model_copy(update={"marts_file_seconds": 3600.0}), manifest) == 3600.0
+    assert file_cadence(settings.model_copy(update={"marts_file_seconds": 0.0}), manifest) == 0.0
 
 
 def test_a_failed_build_leaves_the_file_before(warehouse, settings):

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('int_customer__touched') }}
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    materialized='incremental', incremental_strategy='append',
     pre_hook="{{ clear_touched('customer_entity_key', 'int_customer__touched', 'customer_key') }}"
 ) }}
 

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('int_employee__touched') }}
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    materialized='incremental', incremental_strategy='append',
     pre_hook="{{ clear_touched('employee_entity_key', 'int_employee__touched', 'employee_key') }}"
 ) }}
 
@@ -64,8 +64,7 @@ assigned as (
         and (h.valid_to is null or h.valid_to > s.starts_at)
     left join assignments as a
         on a.employee_key = s.employee_key
-        and a.effective_from <= cast(timezone('UTC', s.starts_at) as date)
-        and (a.effective_to is null or a.effective_to > cast(timezone('UTC', s.starts_at) as date))
+        and {{ in_force("cast(timezone('UTC', s.starts_at) as date)", 'a.effective_from', 'a.effective_to') }}
 )
 
 select

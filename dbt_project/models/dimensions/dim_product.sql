@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('int_product__touched') }}
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    materialized='incremental', incremental_strategy='append',
     pre_hook="{{ clear_touched('product_entity_key', 'int_product__touched', 'product_key') }}"
 ) }}
 

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('int_employee__touched') }}
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail', tags=['daily'],
+    materialized='incremental', incremental_strategy='append', tags=['daily'],
     pre_hook="{{ clear_touched('employee_entity_key', 'int_employee__touched', 'headcount_key', 'work_date > ' ~ published_as_of_date()) }}"
 ) }}
 
@@ -59,8 +59,7 @@ assigned as (
     from employed_days as e
     left join {{ ref('int_hr__assignments') }} as a
         on a.employee_key = e.employee_entity_key
-        and a.effective_from <= e.work_date
-        and (a.effective_to is null or a.effective_to > e.work_date)
+        and {{ in_force('e.work_date', 'a.effective_from', 'a.effective_to') }}
 )
 
 select

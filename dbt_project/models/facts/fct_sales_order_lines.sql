@@ -1,20 +1,29 @@
 -- depends_on: {{ ref('int_sales__touched_orders') }}
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
-    pre_hook=[
-        "{{ touch_dependent('mart_sales_by_month_customer_employee', 'sales_month_key', 'sales_order_key', 'int_sales__touched_orders', is_changed_line()) }}",
-        "{{ clear_touched('sales_order_key', 'int_sales__touched_orders', 'order_line_key', is_changed_line()) }}"
-    ]
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ clear_touched('sales_order_key', 'int_sales__touched_orders', 'order_line_key', is_changed_line(), {'model': 'mart_sales_by_month_customer_employee', 'key': 'sales_month_key'}) }}"
 ) }}
 
-with orders as (
-    select o.*
-    from {{ ref('base_sales_order') }} as o
-    where not o.is_deleted
-    {%- if is_incremental() %}
-        and o.sales_order_key in (select t.key from {{ ref('int_sales__touched_orders') }} as t)
-    {%- endif %}
+{% if is_incremental() -%}
+with orders as materialized (
+    {{ few_rows(
+        ref('base_sales_order'),
+        't.sales_order_key in (select k.key from ' ~ ref('int_sales__touched_orders') ~ ' as k)'
+    ) }}
 ),
+
+lines as (
+    {{ few_rows(ref('base_sales_order_line'), 't.order_id in (select o.order_id from orders as o)') }}
+),
+{%- else -%}
+with orders as (
+    select o.* from {{ ref('base_sales_order') }} as o
+),
+
+lines as (
+    select l.* from {{ ref('base_sales_order_line') }} as l
+),
+{%- endif %}
 
 joined as (
     select
@@ -50,21 +59,18 @@ joined as (
         l.currency_code,
         l._batch_id,
         l._row_hash
-    from {{ ref('base_sales_order_line') }} as l
+    from lines as l
     inner join orders as o on o.source_relation = l.source_relation and o.order_id = l.order_id
     left join {{ ref('dim_customer') }} as c
         on c.customer_entity_key = md5(o.source_relation || '|' || o.customer_id)
-        and o.received_at >= c.valid_from
-        and (c.valid_to is null or o.received_at < c.valid_to)
+        and {{ in_force('o.received_at', 'c.valid_from', 'c.valid_to') }}
     left join {{ ref('dim_employee') }} as e
         on e.employee_entity_key = md5(o.source_relation || '|' || o.salesperson_id)
-        and o.received_at >= e.valid_from
-        and (e.valid_to is null or o.received_at < e.valid_to)
+        and {{ in_force('o.received_at', 'e.valid_from', 'e.valid_to') }}
     left join {{ ref('dim_product') }} as p
         on p.product_entity_key = md5(l.source_relation || '|' || l.product_id)
-        and o.received_at >= p.valid_from
-        and (p.valid_to is null or o.received_at < p.valid_to)
-    where not l.is_deleted
+        and {{ in_force('o.received_at', 'p.valid_from', 'p.valid_to') }}
+    where not l.is_deleted and not o.is_deleted
 )
 
 select

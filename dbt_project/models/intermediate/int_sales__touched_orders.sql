@@ -1,29 +1,50 @@
--- orders whose fact rows must be rebuilt: the order or a line changed or left, or a dimension has other versions in force
-with build as (
-    select b.published_generation from {{ ref('int_build') }} as b
-),
+-- depends_on: {{ ref('base_sales_order') }}
+-- depends_on: {{ ref('base_sales_order_line') }}
+-- depends_on: {{ ref('dim_product') }}
+-- depends_on: {{ ref('dim_customer') }}
+-- depends_on: {{ ref('dim_employee') }}
+-- depends_on: {{ ref('base_employee') }}
+-- depends_on: {{ ref('int_employee__reassigned') }}
+-- depends_on: {{ source('meta', 'requalified') }}
+-- depends_on: {{ source('meta', 'touched') }}
+{{ config(materialized='table') }}
 
-requalified as (
+-- orders whose fact rows must be rebuilt: the order or a line changed or left, or a dimension has other versions in force
+{%- if not var('published_generation') %}
+-- in a full build every order is new
+select o.sales_order_key as key
+from {{ ref('base_sales_order') }} as o
+{%- else %}
+with requalified as (
     select q.*
     from {{ source('meta', 'requalified') }} as q
-    where q.generation > (select b.published_generation from build as b)
+    where {{ is_new('q.generation') }}
 ),
 
 left_behind as (
     select t.model, t.key
     from {{ source('meta', 'touched') }} as t
-    where t.generation > (select b.published_generation from build as b)
+    where {{ is_new('t.generation') }}
+),
+
+-- apart, so that lines meet the few products first: joined all at once, orders may meet products of the same source
+lines_of_products as materialized (
+    select l.source_relation, l.order_id, p.valid_from, p.valid_to
+    from {{ ref('base_sales_order_line') }} as l
+    inner join {{ ref('dim_product') }} as p
+        on p.source_relation = l.source_relation and p.product_id = l.product_id
+    where {{ is_new('p._known_generation') }}
 )
 
 select o.sales_order_key as key
 from {{ ref('base_sales_order') }} as o
-where o._generation > (select b.published_generation from build as b)
+where {{ is_new('o._generation') }}
 
 union
 
 select md5(l.source_relation || '|' || l.order_id) as key
 from {{ ref('base_sales_order_line') }} as l
-where l._generation > (select b.published_generation from build as b)
+where {{ is_new('l._generation') }}
 
 union
 
@@ -44,9 +65,8 @@ from {{ ref('base_sales_order') }} as o
 inner join {{ ref('dim_customer') }} as c
     on c.source_relation = o.source_relation
     and c.customer_id = o.customer_id
-    and o.received_at >= c.valid_from
-    and (c.valid_to is null or o.received_at < c.valid_to)
-where c._known_generation > (select b.published_generation from build as b)
+    and {{ in_force('o.received_at', 'c.valid_from', 'c.valid_to') }}
+where {{ is_new('c._known_generation') }}
 
 union
 
@@ -55,22 +75,16 @@ from {{ ref('base_sales_order') }} as o
 inner join {{ ref('dim_employee') }} as e
     on e.source_relation = o.source_relation
     and e.employee_id = o.salesperson_id
-    and o.received_at >= e.valid_from
-    and (e.valid_to is null or o.received_at < e.valid_to)
-where e._known_generation > (select b.published_generation from build as b)
+    and {{ in_force('o.received_at', 'e.valid_from', 'e.valid_to') }}
+where {{ is_new('e._known_generation') }}
 
 union
 
 select o.sales_order_key as key
-from {{ ref('base_sales_order_line') }} as l
+from lines_of_products as l
 inner join {{ ref('base_sales_order') }} as o
-    on o.source_relation = l.source_relation and o.order_id = l.order_id
-inner join {{ ref('dim_product') }} as p
-    on p.source_relation = l.source_relation
-    and p.product_id = l.product_id
-    and o.received_at >= p.valid_from
-    and (p.valid_to is null or o.received_at < p.valid_to)
-where p._known_generation > (select b.published_generation from build as b)
+    on o.sales_order_key = md5(l.source_relation || '|' || l.order_id)
+    and {{ in_force('o.received_at', 'l.valid_from', 'l.valid_to') }}
 
 union
 
@@ -79,17 +93,17 @@ select o.sales_order_key as key
 from {{ ref('base_sales_order') }} as o
 inner join requalified as q
     on q.source_relation = o.source_relation
-    and ((q.entity = 'customer' and q.native_key = o.customer_id)
-        or (q.entity = 'employee' and q.native_key = o.salesperson_id))
+    and q.native_key = o.customer_id
+where q.entity = 'customer'
 
 union
 
--- an assignment splits its employees' versions, and one that is gone no longer does
 select o.sales_order_key as key
 from {{ ref('base_sales_order') }} as o
-where md5(o.source_relation || '|' || o.salesperson_id) in (
-    select r.key from {{ ref('int_employee__reassigned') }} as r
-)
+inner join requalified as q
+    on q.source_relation = o.source_relation
+    and q.native_key = o.salesperson_id
+where q.entity = 'employee'
 
 union
 
@@ -101,9 +115,12 @@ where q.entity = 'product'
 
 union
 
+-- an assignment splits its employees' versions, and one that is gone no longer does
 select o.sales_order_key as key
 from {{ ref('base_sales_order') }} as o
+inner join {{ ref('base_employee') }} as e
+    on e.source_relation = o.source_relation and e.employee_id = o.salesperson_id
 where
-    md5(o.source_relation || '|' || o.salesperson_id) in (
-        select t.key from left_behind as t where t.model = 'employment.employee_id'
-    )
+    e.employee_key in (select r.key from {{ ref('int_employee__reassigned') }} as r)
+    or e.employee_key in (select t.key from left_behind as t where t.model = 'employment.employee_id')
+{%- endif %}

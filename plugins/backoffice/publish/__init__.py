@@ -6,7 +6,7 @@ anything was published or not, the status beside the data (:func:`write_status`)
 earlier version and holds it until :func:`lift_hold`.
 """
 
-from backoffice.publish.file import current_file, file_due, publish_file
+from backoffice.publish.file import current_file, file_cadence, file_due, publish_file
 from backoffice.publish.hold import Hold
 from backoffice.publish.hold import clear as clear_hold
 from backoffice.publish.hold import read as read_hold
@@ -35,6 +35,7 @@ __all__ = [
     "VersionFile",
     "clear_hold",
     "current_file",
+    "file_cadence",
     "file_due",
     "finish_rollback",
     "kept_files",

@@ -8,6 +8,7 @@ Whoever cannot follow links (a web server, an object store) finds the file's nam
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ MANIFEST = "manifest.json"
 _BUILDING = ".building"
 _READ_ONLY = 0o444  # opened for writing by mistake, a published file would change under its other readers
 _ALIAS = "publication_file"
+_FILE_SHARE = 0.05
 
 
 def publish_file(
@@ -73,6 +75,7 @@ def _publish(
     _remove_leftovers(folder)
     final = folder / file_name(version)
     building = folder / f".{final.name}{_BUILDING}"
+    started = time.monotonic()
     rows = _copy(connection, models, building)
     _describe(building, models, publication)
     digest, size = sync_file(building)
@@ -89,6 +92,7 @@ def _publish(
         bytes=size,
         rows=rows,
         models=tuple(models),
+        write_seconds=round(time.monotonic() - started, 3),
     )
     write_text(final.with_suffix(".json"), described.model_dump_json(indent=2))
     _show(folder, described)
@@ -124,14 +128,24 @@ def current_file(settings: Settings) -> FileManifest | None:
     return manifest if (settings.marts_dir / manifest.file).exists() else None
 
 
+def file_cadence(settings: Settings, manifest: FileManifest | None) -> float:
+    """Seconds from one file to the next: ``marts_file_seconds``, more when a file takes long to write.
+
+    The whole file is written while the other channels wait, so it gets a twentieth of the time at most.
+    """
+    if not settings.marts_file_seconds or manifest is None:
+        return settings.marts_file_seconds
+    return max(settings.marts_file_seconds, manifest.write_seconds / _FILE_SHARE)
+
+
 def file_due(settings: Settings, generation: int) -> bool:
-    """Whether a generation should get a file: the newest is another's and at least ``marts_file_seconds`` old."""
+    """Whether a generation should get a file: the newest is another's and older than :func:`file_cadence`."""
     manifest = current_file(settings)
     if manifest is None:
         return True
     age = (datetime.now(UTC) - manifest.published_at).total_seconds()
     # younger than nothing: the clock was set back since
-    return manifest.generation != generation and not 0 <= age < settings.marts_file_seconds
+    return manifest.generation != generation and not 0 <= age < file_cadence(settings, manifest)
 
 
 def _show(folder: Path, version: VersionFile) -> None:

@@ -24,7 +24,10 @@ _NAMED = 12  # versions an error lists
 
 
 class FileManifest(BaseModel):
-    """What a published file is; ``rows`` are those of each model, ``sha256`` and ``bytes`` those of ``file``."""
+    """What a published file is.
+
+    ``rows`` are those of each model, ``sha256`` and ``bytes`` those of ``file``, ``write_seconds`` what it took.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,6 +39,7 @@ class FileManifest(BaseModel):
     sha256: str
     bytes: int
     rows: dict[str, int]
+    write_seconds: float = 0.0
 
 
 class VersionFile(FileManifest):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from backoffice.addresses import airflow_page
 from backoffice.collect.slot import SlotHealth
+from backoffice.publish import file_cadence
 from backoffice.watch.causes import Cause, Kind
 from backoffice.watch.observe import Observation, SourceSeen
 from backoffice.watch.text import moment, seconds
@@ -80,7 +81,7 @@ def marts_stale(seen: Observation) -> Found:
 
 
 def _stale(channel: str, lag: float, seen: Observation) -> Cause | None:
-    cadence = seen.settings.marts_file_seconds if channel == "file" else 0.0
+    cadence = file_cadence(seen.settings, seen.file) if channel == "file" else 0.0
     stale = [name for name, minutes in sorted(seen.mart_limits.items()) if lag > minutes * 60 + cadence]
     if not stale:
         return None

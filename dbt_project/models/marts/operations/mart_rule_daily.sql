@@ -1,6 +1,5 @@
 {{ config(
-    materialized='incremental', incremental_strategy='delete+insert', unique_key='rule_day_key', tags=['always'],
-    on_schema_change='fail'
+    materialized='incremental', incremental_strategy='delete+insert', unique_key='rule_day_key', tags=['always']
 ) }}
 
 -- one row per rule, source table and UTC day on which the rule failed; a day counts anew while rows of it are judged

@@ -1,14 +1,17 @@
 -- depends_on: {{ ref('int_sales__touched_months') }}
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    materialized='incremental', incremental_strategy='append',
     pre_hook="{{ clear_touched('sales_month_key', 'int_sales__touched_months', 'sales_month_key') }}"
 ) }}
 
 with lines as (
-    select f.*
-    from {{ ref('fct_sales_order_lines') }} as f
     {%- if is_incremental() %}
-    where f.sales_month_key in (select t.key from {{ ref('int_sales__touched_months') }} as t)
+    {{ few_rows(
+        ref('fct_sales_order_lines'),
+        't.sales_month_key in (select k.key from ' ~ ref('int_sales__touched_months') ~ ' as k)'
+    ) }}
+    {%- else %}
+    select f.* from {{ ref('fct_sales_order_lines') }} as f
     {%- endif %}
 ),
 

@@ -60,21 +60,28 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
     """The base model: newest accepted version of each key, parents first."""
     parents = required_parents(table, mapped)
     derived = sorted(item.config.source_relation for item in own if item.is_derived)
-    arguments = f"'{table.name}', '{table.key_column}', {parents}, {derived}"
-    refs = "".join(f"-- depends_on: {{{{ ref('base_{parent['table']}') }}}}\n" for parent in parents)
+    before = [f"base_{table.name}__versions", *(f"base_{parent['table']}" for parent in parents)]
+    refs = "".join(f"-- depends_on: {{{{ ref('{name}') }}}}\n" for name in before)
     references = [column.name for column in table.columns if column.foreign_key]
     native = [column.name for column in table.primary_key]
-    before = f"\"{{{{ withdraw('{table.name}', '{table.key_column}', {native}, {parents}, {references}) }}}}\""
+    named = f"'{table.name}', '{table.key_column}'"
+    hooks = [
+        f"withdraw({named}, {native}, {parents}, {references})",
+        f"gather({named}, {parents})",
+        f"gather_deleted_before({named})",
+    ]
+    first = ",\n".join(f'        "{{{{ {hook} }}}}"' for hook in hooks)
     document = f", '{table.document.column}'" if table.document else ""
-    after = f"\"{{{{ keep_waiting('{table.name}', '{table.key_column}', {parents}{document}) }}}}\""
+    after = f'"{{{{ keep_waiting({named}, {parents}{document}) }}}}"'
     hook = f",\n    post_hook={after}" if parents else ""
     return f"""{refs}{{{{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='{table.key_column}',
-    on_schema_change='fail',
-    pre_hook={before}{hook}
+    pre_hook=[
+{first}
+    ]{hook}
 ) }}}}
 
-{{{{ newest_accepted({arguments}, {business_columns(table)}) }}}}
+{{{{ newest_accepted({named}, {parents}, {derived}, {business_columns(table)}) }}}}
 """
 
 
