@@ -151,6 +151,15 @@ with admitted as (
     {%- endif %}
 ),
 
+{% if is_incremental() -%}
+-- what comes after everything that is here wins unseen; a fix, a released row and one that waited come late
+newest_before as (
+    select t.source_relation, max(t._batch_seq) as batch_seq
+    from {{ this }} as t
+    group by t.source_relation
+),
+
+{% endif -%}
 candidates as (
     select *, is_deleted as is_bare from admitted
     {%- if is_incremental() %}
@@ -162,7 +171,10 @@ candidates as (
     select t.*, false as is_bare
     from {{ this }} as t
     where t.{{ key }} in (
-        select {{ key }} from admitted where is_deleted or _generation <= {{ published_generation() }}
+        select a.{{ key }}
+        from admitted as a
+        left join newest_before as n on n.source_relation = a.source_relation
+        where a.is_deleted or a._batch_seq <= n.batch_seq
     )
     {%- endif %}
 ),

@@ -42,7 +42,10 @@ def _refresh(settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("seed", "batches", "compared_every"),
-    [(1, 30, 15), *(pytest.param(seed, 200, 20, marks=pytest.mark.slow) for seed in (2, 3))],
+    [
+        (1, 30, 15),
+        *(pytest.param(seed, 200, 20, marks=[pytest.mark.slow, pytest.mark.timeout(3600)]) for seed in (2, 3)),
+    ],
 )
 def test_incremental_equals_full(world: Any, seed: int, batches: int, compared_every: int) -> None:
     settings, rng = world.settings, random.Random(seed)

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from tests.warehouse.world import HASHED, table_hashes
 
+from backoffice.warehouse.connection import open_warehouse
+
 PEOPLE = (
     ("employee", "c", {"employee_id": "E1"}),
     ("department", "c", {"department_id": "D1"}),
@@ -55,6 +57,25 @@ def test_an_old_version_admitted_late_does_not_replace_a_newer_one(make_world: C
     world.cycle()
     assert world.query("SELECT count(*) FROM meta.waiting") == [(0,)]
     assert world.query("SELECT order_id, net_amount FROM marts.fct_sales_order_lines") == [("O1", 33)]
+
+
+def test_no_model_or_test_compares_every_row_with_every_row(make_world: Callable[..., Any]) -> None:
+    """DuckDB's blockwise loop: a left join on `stop is null or at < stop` is one, and quadratic."""
+    world = make_world()
+    world.land(*PEOPLE, ORDER, LINE)
+    world.cycle()
+    compiled = world.settings.home / "dbt" / "target" / "compiled"
+    statements = {path: path.read_text() for path in compiled.rglob("*.sql")}
+    assert {"fct_sales_order_lines.sql", "fct_sales_order_lines_ties_to_base.sql"} <= {path.name for path in statements}
+    loops = []
+    with open_warehouse(world.settings) as connection:
+        for path, sql in statements.items():
+            if "__arrivals" in sql:
+                continue  # reads what a hook gathered for it
+            ((_, plan),) = connection.execute(f"EXPLAIN {sql}").fetchall()
+            if "BLOCKWISE_NL_JOIN" in plan:
+                loops.append(path.name)
+    assert not loops, " ".join(loops)
 
 
 def test_history_keeps_old_values_and_yesterday(make_world: Callable[..., Any]) -> None:

@@ -60,8 +60,7 @@ assigned as (
     from stretches as s
     inner join history as h
         on h.employee_key = s.employee_key
-        and h.valid_from <= s.starts_at
-        and (h.valid_to is null or h.valid_to > s.starts_at)
+        and {{ in_force('s.starts_at', 'h.valid_from', 'h.valid_to') }}
     left join assignments as a
         on a.employee_key = s.employee_key
         and {{ in_force("cast(timezone('UTC', s.starts_at) as date)", 'a.effective_from', 'a.effective_to') }}

@@ -31,8 +31,7 @@ employed_days as (
     from people as p
     cross join bounds as w
     inner join {{ ref('dim_date') }} as d
-        on d.date_day >= p.employed_from
-        and (p.employed_to is null or d.date_day < p.employed_to)
+        on {{ in_force('d.date_day', 'p.employed_from', 'p.employed_to') }}
         and d.date_day >= cast(w.first_day as date)
         and d.date_day <= w.last_day
     {%- if is_incremental() %}
