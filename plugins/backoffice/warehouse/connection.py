@@ -18,7 +18,7 @@ WAREHOUSE_SETTINGS = {
     # A build looks for a few keys among all: hashes shrink by little, and unpacking them is most of what looking costs.
     "disabled_compression_methods": "fsst,dict_fsst,zstd",
     # rows looked for by so many places are read from where they are; with more, all rows are read
-    "dynamic_or_filter_threshold": "20000",
+    "dynamic_or_filter_threshold": "5000",
 }
 """What every connection to the warehouse sets once it is open; as options of the connection DuckDB ignores them."""
 
