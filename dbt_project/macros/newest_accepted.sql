@@ -2,7 +2,7 @@
   Base models: the newest accepted version of each key.
 
   arrivals  versions of this build, older ones that still wait for a parent, and all versions of requalified keys
-  admitted  arrivals whose required parents are there; a delete needs none
+  admitted  arrivals whose required parents are there; a delete needs none. Looked up once, when they are gathered
   An old version that is admitted late never replaces a newer one: the model's own rows compete with it.
   A deleted key keeps its last known values, flagged is_deleted: they are the model's own.
 
@@ -15,37 +15,36 @@
 #}
 {% macro gather(entity, key, parents) %}
     {%- set versions = ref('base_' ~ entity ~ '__versions') -%}
-    {%- if not is_incremental() -%}
-    create or replace temp view {{ entity }}__arrivals as
-    select v.*, false as is_again from {{ versions }} as v
-    {%- else -%}
-    {%- set some = seldom(entity, parents) -%}
-    create or replace temp table {{ entity }}__arrivals as
-    select v.*, false as is_again
-    from {{ versions }} as v
-    where v.{{ is_new() }}
-    {%- if some.waiting %}
-    union all by name
-    select v.*, false as is_again
-    from {{ versions }} as v
-    inner join {{ source('meta', 'waiting') }} as w
-        on w.entity = '{{ entity }}' and w.batch_id = v._batch_id and w.row_no = v._row_no
-    where v._generation <= {{ published_generation() }}
+    create or replace temp {{ 'table' if is_incremental() else 'view' }} {{ entity }}__arrivals as
+    select a.*, {{ admitted_condition(parents) }} as is_admitted, false as is_again
+    from (
+        select v.* from {{ versions }} as v
+    {%- if is_incremental() %}
+        where v.{{ is_new() }}
+        {%- set some = seldom(entity, parents) -%}
+        {%- if some.waiting %}
+        union all by name
+        select v.*
+        from {{ versions }} as v
+        inner join {{ source('meta', 'waiting') }} as w
+            on w.entity = '{{ entity }}' and w.batch_id = v._batch_id and w.row_no = v._row_no
+        where v._generation <= {{ published_generation() }}
+        {%- endif %}
+        {%- if some.requalified %}
+        union all by name
+        select v.*
+        from {{ versions }} as v
+        where v.{{ key }} in ({{ requalified(entity) }}) and v._generation <= {{ published_generation() }}
+        {%- endif %}
     {%- endif %}
-    {%- if some.requalified %}
-    union all by name
-    select v.*, false as is_again
-    from {{ versions }} as v
-    where v.{{ key }} in ({{ requalified(entity) }}) and v._generation <= {{ published_generation() }}
-    {%- endif %}
-    {%- endif %}
+    ) as a
 {% endmacro %}
 
 {#
   Pre-hook after gather: a deleted row does not tell how old the values are that it keeps, so all versions of a key that
   was deleted before are looked at again.
 #}
-{% macro gather_deleted_before(entity, key) %}
+{% macro gather_deleted_before(entity, key, parents) %}
     {%- if is_incremental() -%}
     {%- set deleted_before -%}
         select t.{{ key }} from {{ this }} as t
@@ -53,9 +52,9 @@
     {%- endset -%}
     {%- if ask('select exists (' ~ deleted_before ~ ')')[0] -%}
     insert into {{ entity }}__arrivals by name
-    select v.*, true as is_again
-    from {{ ref('base_' ~ entity ~ '__versions') }} as v
-    where v.{{ key }} in ({{ deleted_before }})
+    select a.*, {{ admitted_condition(parents) }} as is_admitted, true as is_again
+    from {{ ref('base_' ~ entity ~ '__versions') }} as a
+    where a.{{ key }} in ({{ deleted_before }})
     {%- endif -%}
     {%- endif -%}
 {% endmacro %}
@@ -75,6 +74,22 @@
 {% macro requalified(entity) -%}
     select q.key from {{ source('meta', 'requalified') }} as q
     where q.entity = '{{ entity }}' and {{ is_new('q.generation') }}
+{%- endmacro %}
+
+{#
+  What leaving rows referred to is remembered for the models that depend on it: <entity>.<column> and the key it named.
+
+  leaving     the rows, called t, as what follows `from`, with a condition
+  successor   alias of the row that takes the place of t: only what it does not refer to is remembered
+#}
+{% macro leave_behind(entity, references, leaving, successor=none) -%}
+    insert into {{ source('meta', 'touched') }}
+    {%- for column in references %}
+    select distinct '{{ entity }}.{{ column }}', md5(t.source_relation || '|' || t.{{ column }}), {{ generation() }}
+    from {{ leaving }} and t.{{ column }} is not null
+        {%- if successor %} and {{ successor }}.{{ column }} is distinct from t.{{ column }}{% endif %}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}
 
 {#
@@ -101,12 +116,9 @@
         and q.source_relation = t.source_relation and q.native_key = t.{{ parent.column }}
     where not exists (select 1 from {{ ref('base_' ~ parent.table) }} as p where p.{{ parent.table }}_key = q.key);
     {%- endfor %}
-    {%- for column in references %}
-    insert into {{ source('meta', 'touched') }}
-    select distinct '{{ entity }}.{{ column }}', md5(t.source_relation || '|' || t.{{ column }}), {{ generation() }}
-    from {{ this }} as t
-    where t.{{ key }} in ({{ requalified(entity) }}) and t.{{ column }} is not null;
-    {%- endfor %}
+    {%- if references %}
+    {{ leave_behind(entity, references, this ~ ' as t where t.' ~ key ~ ' in (' ~ requalified(entity) ~ ')') }};
+    {%- endif %}
     delete from {{ this }} where {{ key }} in ({{ requalified(entity) }});
     delete from {{ source('meta', 'waiting') }}
     where entity = '{{ entity }}' and native_key in ({{ requalified(entity) }})
@@ -133,11 +145,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro newest_accepted(entity, key, parents, derived_relations, columns) %}
+{% macro newest_accepted(entity, key, derived_relations, columns) %}
 with admitted as (
-    select a.* exclude (is_again)
+    select a.* exclude (is_again, is_admitted)
     from {{ entity }}__arrivals as a
-    where not a.is_again and {{ admitted_condition(parents) }}
+    where a.is_admitted and not a.is_again
     {%- if is_incremental() and derived_relations %}
     {#- rows computed by joins are all looked at again; only those that came out different count #}
         and not (
@@ -164,9 +176,9 @@ candidates as (
     select *, is_deleted as is_bare from admitted
     {%- if is_incremental() %}
     union all by name
-    select a.* exclude (is_again), a.is_deleted as is_bare
+    select a.* exclude (is_again, is_admitted), a.is_deleted as is_bare
     from {{ entity }}__arrivals as a
-    where a.is_again and a.{{ key }} in (select {{ key }} from admitted) and {{ admitted_condition(parents) }}
+    where a.is_admitted and a.is_again and a.{{ key }} in (select {{ key }} from admitted)
     union all by name
     select t.*, false as is_bare
     from {{ this }} as t
@@ -249,7 +261,7 @@ where newest.newest_rank = 1
     from {{ entity }}__arrivals as a
     left join {{ source('meta', 'waiting') }} as w
         on w.entity = '{{ entity }}' and w.batch_id = a._batch_id and w.row_no = a._row_no
-    where not a.is_again and not {{ admitted_condition(parents) }};
+    where not a.is_admitted and not a.is_again;
     delete from {{ source('meta', 'waiting') }} where entity = '{{ entity }}';
     insert into {{ source('meta', 'waiting') }} by name select * from still_waiting;
     drop table still_waiting

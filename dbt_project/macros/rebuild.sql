@@ -10,10 +10,12 @@
 #}
 {% macro clear_touched(key, touched, row_key, also=none, dependent=none) %}
     {%- if is_incremental() -%}
+    {%- set condition = 't.' ~ key ~ ' in (select k.key from ' ~ ref(touched) ~ ' as k)' -%}
+    {%- set condition = condition ~ ' or ' ~ also if also else condition -%}
     create or replace temp table {{ this.identifier }}__leaving as
-    select {{ row_key }}{% if dependent %}, {{ dependent.key }}{% endif %}
-    from {{ this }}
-    where {{ key }} in (select key from {{ ref(touched) }}){% if also %} or {{ also }}{% endif %};
+    select {{ place('t') }} as place, t.{{ row_key }}{% if dependent %}, t.{{ dependent.key }}{% endif %}
+    from {{ this }} as t
+    where {{ is_one_of_few(this, condition) }};
     insert into {{ source('meta', 'removed_row') }}
     select '{{ this.name }}', {{ row_key }}, {{ generation() }} from {{ this.identifier }}__leaving;
     {%- if dependent %}
@@ -21,6 +23,6 @@
     select distinct '{{ dependent.model }}', {{ dependent.key }}, {{ generation() }}
     from {{ this.identifier }}__leaving;
     {%- endif %}
-    delete from {{ this }} where {{ row_key }} in (select {{ row_key }} from {{ this.identifier }}__leaving)
+    delete from {{ this }} as t where {{ place('t') }} in (select l.place from {{ this.identifier }}__leaving as l)
     {%- endif -%}
 {% endmacro %}

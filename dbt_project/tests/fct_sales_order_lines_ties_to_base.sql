@@ -1,13 +1,11 @@
 -- every live line of a live order is in the fact, once, with its amount: count and sum agree for each source and currency,
 -- over the orders this build touched; a full build touches all
-with touched as (
-    select t.key from {{ ref('int_sales__touched_orders') }} as t
+with orders as materialized (
+    {{ touched_orders() }}
 ),
 
-orders as materialized (
-    select o.source_relation, o.order_id
-    from {{ ref('base_sales_order') }} as o
-    where not o.is_deleted and o.sales_order_key in (select t.key from touched as t)
+lines as (
+    {{ few_rows(ref('base_sales_order_line'), 't.order_id in (select o.order_id from orders as o)') }}
 ),
 
 base as (
@@ -16,9 +14,9 @@ base as (
         l.currency_code,
         count(*) as line_count,
         sum(l.net_amount) as net_amount
-    from {{ ref('base_sales_order_line') }} as l
+    from lines as l
     inner join orders as o on o.source_relation = l.source_relation and o.order_id = l.order_id
-    where not l.is_deleted
+    where not l.is_deleted and not o.is_deleted
     group by l.source_relation, l.currency_code
 ),
 
@@ -29,7 +27,7 @@ fact as (
         count(*) as line_count,
         sum(f.net_amount) as net_amount
     from {{ ref('fct_sales_order_lines') }} as f
-    where f.sales_order_key in (select t.key from touched as t)
+    where f.sales_order_key in (select t.key from {{ ref('int_sales__touched_orders') }} as t)
     group by f.source_relation, f.currency_code
 )
 

@@ -2,22 +2,15 @@
 
 -- where a source gives the order's net amount, it is the sum of its lines; an order with a line that waits is not complete
 with touched as materialized (
-    select
-        o.sales_order_key,
-        o.source_relation,
-        o.order_id,
-        o.net_amount,
-        o.currency_code
-    from {{ ref('base_sales_order') }} as o
-    where not o.is_deleted
-        and o.net_amount is not null
-        and o.sales_order_key in (select t.key from {{ ref('int_sales__touched_orders') }} as t)
+    {{ touched_orders() }}
 ),
 
 orders as (
     select o.*
     from touched as o
-    where {{ not_released('sales_order', 'o.source_relation', 'o.order_id') }}
+    where not o.is_deleted
+        and o.net_amount is not null
+        and {{ not_released('sales_order', 'o.source_relation', 'o.order_id') }}
         and not exists (
             select 1 from {{ ref('base_waiting') }} as w
             where w.entity = 'sales_order_line' and w.source_relation = o.source_relation

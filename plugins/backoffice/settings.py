@@ -75,7 +75,9 @@ class Settings(BaseSettings):
         300.0,
         description="So long a refresh run follows what lands after its steps, in one process.",
     )
-    duckdb_memory: str = Field("4GB", description="Memory limit of the warehouse.")
+    duckdb_memory: str | None = Field(
+        None, description="Memory limit of the warehouse, as 8GB; unset, 40 % of the machine or its container."
+    )
     duckdb_threads: int = Field(2, description="Threads of the warehouse.")
 
     airflow_keep_hours: float = Field(24.0, description="Airflow's finished runs and task logs are kept this long.")

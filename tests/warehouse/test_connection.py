@@ -1,4 +1,4 @@
-"""Opening the warehouse while somebody else has it."""
+"""Opening the warehouse: what it may take, and while somebody else has it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import duckdb
 import pytest
 
 from backoffice.errors import WarehouseError
@@ -45,3 +46,17 @@ def test_a_program_that_keeps_it_open_is_named(settings: Settings, monkeypatch: 
         open_warehouse(settings),
     ):
         pass
+
+
+def test_memory_is_as_set_else_a_share_of_the_machine(settings: Settings) -> None:
+    limit = "SELECT current_setting('memory_limit')"
+    with open_warehouse(settings.model_copy(update={"duckdb_memory": "512MiB"})) as connection:
+        assert connection.execute(limit).fetchone() == ("512.0 MiB",)
+    with duckdb.connect() as plain, open_warehouse(settings) as connection:
+        (own,), (ours,) = plain.execute(limit).fetchone() or (), connection.execute(limit).fetchone() or ()
+    assert _bytes(ours) == pytest.approx(_bytes(own) / 2, rel=0.05)
+
+
+def _bytes(told: str) -> float:
+    amount, unit = told.split()
+    return float(amount) * 1024 ** ["B", "KiB", "MiB", "GiB", "TiB"].index(unit)

@@ -167,8 +167,8 @@ class World:
             event_at_max=self.now,
         )
 
-    def cycle(self) -> int:
-        """Load, validate, build through the gates, audit and stamp as published; returns the generation."""
+    def cycle(self, published: bool = True) -> int:
+        """Load, validate, build through the gates, audit and (if so) stamp as published; returns the generation."""
         sources = self.sources()
         with open_warehouse(self.settings) as connection:
             fingerprint = dbt.fingerprint(self.settings)
@@ -183,9 +183,9 @@ class World:
             build.record_built(connection, planned, dbt.fingerprint(self.settings))
             checks = audit.test_checks(connection, gated.built.tests)
             audit.record(connection, planned.generation, checks + audit.check_books(connection, planned.generation))
-            connection.execute(
-                "UPDATE meta.generation SET published_at = now() WHERE generation = ?", [planned.generation]
-            )
+            if published:
+                stamp = "UPDATE meta.generation SET published_at = now() WHERE generation = ?"
+                connection.execute(stamp, [planned.generation])
         return planned.generation
 
     def sources(self) -> dict[str, SourceConfig]:

@@ -1,15 +1,12 @@
 -- depends_on: {{ ref('int_sales__touched_orders') }}
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ clear_touched('sales_order_key', 'int_sales__touched_orders', 'order_line_key', is_changed_line(), {'model': 'mart_sales_by_month_customer_employee', 'key': 'sales_month_key'}) }}"
+    pre_hook="{{ clear_touched('sales_order_key', 'int_sales__touched_orders', 'order_line_key', dependent={'model': 'mart_sales_by_month_customer_employee', 'key': 'sales_month_key'}) }}"
 ) }}
 
 {% if is_incremental() -%}
 with orders as materialized (
-    {{ few_rows(
-        ref('base_sales_order'),
-        't.sales_order_key in (select k.key from ' ~ ref('int_sales__touched_orders') ~ ' as k)'
-    ) }}
+    {{ touched_orders() }}
 ),
 
 lines as (

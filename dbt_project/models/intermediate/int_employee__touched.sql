@@ -9,8 +9,7 @@ select md5(j.source_relation || '|' || j.employee_id) as key
 from {{ ref('base_employment') }} as j
 cross join {{ ref('int_build') }} as b
 where
-    j._generation > b.published_generation
-    or (j.effective_from > cast(timezone('UTC', b.published_as_of) as date)
+    (j.effective_from > cast(timezone('UTC', b.published_as_of) as date)
         and j.effective_from <= cast(timezone('UTC', b.as_of) as date))
     or (j.effective_to > cast(timezone('UTC', b.published_as_of) as date)
         and j.effective_to <= cast(timezone('UTC', b.as_of) as date))
@@ -34,11 +33,3 @@ union
 select q.key
 from {{ source('meta', 'requalified') }} as q
 where q.entity = 'employee' and q.generation > (select b.published_generation from {{ ref('int_build') }} as b)
-
-union
-
-select t.key
-from {{ source('meta', 'touched') }} as t
-where
-    t.model = 'employment.employee_id'
-    and t.generation > (select b.published_generation from {{ ref('int_build') }} as b)

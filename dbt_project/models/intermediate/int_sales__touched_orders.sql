@@ -120,7 +120,5 @@ select o.sales_order_key as key
 from {{ ref('base_sales_order') }} as o
 inner join {{ ref('base_employee') }} as e
     on e.source_relation = o.source_relation and e.employee_id = o.salesperson_id
-where
-    e.employee_key in (select r.key from {{ ref('int_employee__reassigned') }} as r)
-    or e.employee_key in (select t.key from left_behind as t where t.model = 'employment.employee_id')
+where e.employee_key in (select r.key from {{ ref('int_employee__reassigned') }} as r)
 {%- endif %}

@@ -23,6 +23,7 @@ from backoffice.publish.registry import Recorded
 from backoffice.publish.session import connected
 from backoffice.publish.versions import VersionFile, check_file, find_file, kept_files
 from backoffice.settings import Settings
+from backoffice.warehouse.connection import memory_limit
 
 
 def roll_back(settings: Settings, version: str, *, actor: str, reason: str) -> tuple[Hold, tuple[TableChange, ...]]:
@@ -105,7 +106,7 @@ def _roll(settings: Settings, hold: Hold) -> tuple[Hold, tuple[TableChange, ...]
 def _publish(settings: Settings, target: VersionFile) -> tuple[TableChange, ...]:
     path = settings.marts_dir / target.file
     try:
-        with duckdb.connect(str(path), read_only=True, config={"memory_limit": settings.duckdb_memory}) as file:
+        with duckdb.connect(str(path), read_only=True, config={"memory_limit": memory_limit(settings)}) as file:
             file.execute("SET TimeZone = 'UTC'")
             return tuple(
                 publish_postgres(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,21 @@ def warehouse_config(settings: Settings) -> dict[str, str]:
 
     DuckDB refuses a second connection with other options in one process, and dbt-duckdb keeps its own open.
     """
-    return {"threads": str(settings.duckdb_threads), "memory_limit": settings.duckdb_memory}
+    return {"threads": str(settings.duckdb_threads), "memory_limit": memory_limit(settings)}
+
+
+def memory_limit(settings: Settings) -> str:
+    """Memory the warehouse may take: what a build looks for keys in should fit, or it is read from disk each time."""
+    return settings.duckdb_memory or _half_of_duckdbs_own()
+
+
+@functools.cache
+def _half_of_duckdbs_own() -> str:
+    """DuckDB takes 80 % of what the machine or the container has; PostgreSQL, Airflow and collectors live there too."""
+    with duckdb.connect() as connection:
+        row = connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    amount, unit = str(row[0] if row else "").split()
+    return f"{float(amount) / 2:.1f}{unit}"
 
 
 @contextmanager

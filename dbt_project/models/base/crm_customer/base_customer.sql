@@ -2,11 +2,12 @@
 -- depends_on: {{ ref('base_customer__versions') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='customer_key',
+    meta={'remembers': {'entity': 'customer', 'references': ['account_owner_id']}},
     pre_hook=[
         "{{ withdraw('customer', 'customer_key', ['customer_id'], [], ['account_owner_id']) }}",
         "{{ gather('customer', 'customer_key', []) }}",
-        "{{ gather_deleted_before('customer', 'customer_key') }}"
+        "{{ gather_deleted_before('customer', 'customer_key', []) }}"
     ]
 ) }}
 
-{{ newest_accepted('customer', 'customer_key', [], [], ['customer_id', 'customer_number', 'name', 'customer_type', 'tax_number', 'email', 'phone', 'address_line', 'postal_code', 'city', 'country_code', 'region', 'segment', 'language_code', 'currency_code', 'credit_limit', 'payment_terms_days', 'account_owner_id', 'acquired_date', 'status', 'churned_date', 'consent_marketing', 'created_at']) }}
+{{ newest_accepted('customer', 'customer_key', [], ['customer_id', 'customer_number', 'name', 'customer_type', 'tax_number', 'email', 'phone', 'address_line', 'postal_code', 'city', 'country_code', 'region', 'segment', 'language_code', 'currency_code', 'credit_limit', 'payment_terms_days', 'account_owner_id', 'acquired_date', 'status', 'churned_date', 'consent_marketing', 'created_at']) }}

@@ -3,12 +3,13 @@
 -- depends_on: {{ ref('base_employee') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='compensation_key',
+    meta={'remembers': {'entity': 'compensation', 'references': ['employee_id', 'approved_by']}},
     pre_hook=[
         "{{ withdraw('compensation', 'compensation_key', ['compensation_id'], [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}], ['employee_id', 'approved_by']) }}",
         "{{ gather('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}]) }}",
-        "{{ gather_deleted_before('compensation', 'compensation_key') }}"
+        "{{ gather_deleted_before('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}]) }}"
     ],
     post_hook="{{ keep_waiting('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}]) }}"
 ) }}
 
-{{ newest_accepted('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}], [], ['compensation_id', 'employee_id', 'component', 'frequency', 'amount', 'currency_code', 'effective_from', 'effective_to', 'approved_by']) }}
+{{ newest_accepted('compensation', 'compensation_key', [], ['compensation_id', 'employee_id', 'component', 'frequency', 'amount', 'currency_code', 'effective_from', 'effective_to', 'approved_by']) }}

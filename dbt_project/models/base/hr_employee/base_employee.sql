@@ -2,11 +2,12 @@
 -- depends_on: {{ ref('base_employee__versions') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='employee_key',
+    meta={'remembers': {'entity': 'employee', 'references': ['vendor_id']}},
     pre_hook=[
         "{{ withdraw('employee', 'employee_key', ['employee_id'], [], ['vendor_id']) }}",
         "{{ gather('employee', 'employee_key', []) }}",
-        "{{ gather_deleted_before('employee', 'employee_key') }}"
+        "{{ gather_deleted_before('employee', 'employee_key', []) }}"
     ]
 ) }}
 
-{{ newest_accepted('employee', 'employee_key', [], [], ['employee_id', 'employee_number', 'full_name', 'work_email', 'personal_email', 'birth_date', 'gender', 'national_id', 'bank_iban', 'address_line', 'country_code', 'language_code', 'worker_type', 'vendor_id', 'original_hire_date', 'last_hire_date', 'termination_date', 'termination_category', 'is_regrettable', 'status']) }}
+{{ newest_accepted('employee', 'employee_key', [], ['employee_id', 'employee_number', 'full_name', 'work_email', 'personal_email', 'birth_date', 'gender', 'national_id', 'bank_iban', 'address_line', 'country_code', 'language_code', 'worker_type', 'vendor_id', 'original_hire_date', 'last_hire_date', 'termination_date', 'termination_category', 'is_regrettable', 'status']) }}

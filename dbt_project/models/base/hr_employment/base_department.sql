@@ -2,11 +2,12 @@
 -- depends_on: {{ ref('base_department__versions') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='department_key',
+    meta={'remembers': {'entity': 'department', 'references': ['company_id', 'parent_department_id', 'manager_id']}},
     pre_hook=[
         "{{ withdraw('department', 'department_key', ['department_id'], [], ['company_id', 'parent_department_id', 'manager_id']) }}",
         "{{ gather('department', 'department_key', []) }}",
-        "{{ gather_deleted_before('department', 'department_key') }}"
+        "{{ gather_deleted_before('department', 'department_key', []) }}"
     ]
 ) }}
 
-{{ newest_accepted('department', 'department_key', [], [], ['department_id', 'company_id', 'name', 'function', 'is_back_office', 'parent_department_id', 'manager_id']) }}
+{{ newest_accepted('department', 'department_key', [], ['department_id', 'company_id', 'name', 'function', 'is_back_office', 'parent_department_id', 'manager_id']) }}

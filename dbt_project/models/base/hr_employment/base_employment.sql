@@ -4,12 +4,13 @@
 -- depends_on: {{ ref('base_department') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='employment_key',
+    meta={'remembers': {'entity': 'employment', 'references': ['employee_id', 'company_id', 'department_id', 'manager_id', 'location_id']}},
     pre_hook=[
         "{{ withdraw('employment', 'employment_key', ['employment_id'], [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}, {'table': 'department', 'column': 'department_id', 'relations': ['shop']}], ['employee_id', 'company_id', 'department_id', 'manager_id', 'location_id']) }}",
         "{{ gather('employment', 'employment_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}, {'table': 'department', 'column': 'department_id', 'relations': ['shop']}]) }}",
-        "{{ gather_deleted_before('employment', 'employment_key') }}"
+        "{{ gather_deleted_before('employment', 'employment_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}, {'table': 'department', 'column': 'department_id', 'relations': ['shop']}]) }}"
     ],
     post_hook="{{ keep_waiting('employment', 'employment_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}, {'table': 'department', 'column': 'department_id', 'relations': ['shop']}]) }}"
 ) }}
 
-{{ newest_accepted('employment', 'employment_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}, {'table': 'department', 'column': 'department_id', 'relations': ['shop']}], [], ['employment_id', 'employee_id', 'company_id', 'department_id', 'manager_id', 'job_title', 'job_level', 'location_id', 'work_arrangement', 'fte_pct', 'weekly_hours', 'effective_from', 'effective_to', 'change_reason']) }}
+{{ newest_accepted('employment', 'employment_key', [], ['employment_id', 'employee_id', 'company_id', 'department_id', 'manager_id', 'job_title', 'job_level', 'location_id', 'work_arrangement', 'fte_pct', 'weekly_hours', 'effective_from', 'effective_to', 'change_reason']) }}

@@ -5,8 +5,8 @@
     pre_hook=[
         "{{ withdraw('product', 'product_key', ['product_id'], [], []) }}",
         "{{ gather('product', 'product_key', []) }}",
-        "{{ gather_deleted_before('product', 'product_key') }}"
+        "{{ gather_deleted_before('product', 'product_key', []) }}"
     ]
 ) }}
 
-{{ newest_accepted('product', 'product_key', [], [], ['product_id', 'sku', 'name', 'category', 'unit_of_measure', 'standard_cost', 'cost_currency', 'is_stocked', 'reorder_point', 'safety_stock', 'lead_time_days', 'status']) }}
+{{ newest_accepted('product', 'product_key', [], ['product_id', 'sku', 'name', 'category', 'unit_of_measure', 'standard_cost', 'cost_currency', 'is_stocked', 'reorder_point', 'safety_stock', 'lead_time_days', 'status']) }}

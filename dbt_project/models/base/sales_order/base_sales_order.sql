@@ -3,12 +3,13 @@
 -- depends_on: {{ ref('base_customer') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='sales_order_key',
+    meta={'remembers': {'entity': 'sales_order', 'references': ['company_id', 'customer_id', 'salesperson_id']}},
     pre_hook=[
         "{{ withdraw('sales_order', 'sales_order_key', ['order_id'], [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}], ['company_id', 'customer_id', 'salesperson_id']) }}",
         "{{ gather('sales_order', 'sales_order_key', [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}]) }}",
-        "{{ gather_deleted_before('sales_order', 'sales_order_key') }}"
+        "{{ gather_deleted_before('sales_order', 'sales_order_key', [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}]) }}"
     ],
     post_hook="{{ keep_waiting('sales_order', 'sales_order_key', [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}], 'order_id') }}"
 ) }}
 
-{{ newest_accepted('sales_order', 'sales_order_key', [{'table': 'customer', 'column': 'customer_id', 'relations': ['shop']}], [], ['order_id', 'order_number', 'company_id', 'customer_id', 'channel', 'received_at', 'availability_checked_at', 'confirmed_at', 'salesperson_id', 'requested_date', 'promised_date', 'currency_code', 'fx_rate', 'net_amount', 'tax_amount', 'freight_amount', 'gross_amount', 'status', 'cancelled_at', 'cancel_reason']) }}
+{{ newest_accepted('sales_order', 'sales_order_key', [], ['order_id', 'order_number', 'company_id', 'customer_id', 'channel', 'received_at', 'availability_checked_at', 'confirmed_at', 'salesperson_id', 'requested_date', 'promised_date', 'currency_code', 'fx_rate', 'net_amount', 'tax_amount', 'freight_amount', 'gross_amount', 'status', 'cancelled_at', 'cancel_reason']) }}

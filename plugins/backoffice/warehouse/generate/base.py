@@ -68,20 +68,22 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
     hooks = [
         f"withdraw({named}, {native}, {parents}, {references})",
         f"gather({named}, {parents})",
-        f"gather_deleted_before({named})",
+        f"gather_deleted_before({named}, {parents})",
     ]
     first = ",\n".join(f'        "{{{{ {hook} }}}}"' for hook in hooks)
     document = f", '{table.document.column}'" if table.document else ""
     after = f'"{{{{ keep_waiting({named}, {parents}{document}) }}}}"'
     hook = f",\n    post_hook={after}" if parents else ""
+    remembered = {"remembers": {"entity": table.name, "references": references}}
+    replaced = f"unique_key='{table.key_column}'," + (f"\n    meta={remembered}," if references else "")
     return f"""{refs}{{{{ config(
-    materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='{table.key_column}',
+    materialized='incremental', incremental_strategy='delete+insert', schema='base', {replaced}
     pre_hook=[
 {first}
     ]{hook}
 ) }}}}
 
-{{{{ newest_accepted({named}, {parents}, {derived}, {business_columns(table)}) }}}}
+{{{{ newest_accepted({named}, {derived}, {business_columns(table)}) }}}}
 """
 
 
