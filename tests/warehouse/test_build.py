@@ -216,7 +216,7 @@ def _random_batch(world: Any, rng: random.Random) -> list[tuple[str, str, dict[s
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_incremental_equals_full(make_world: Callable[..., Any], seed: int) -> None:
-    """Many small cycles, some of them never published, end with the same rows as one full build over the same landing."""
+    """Many small cycles, some never published, end with the same rows as one full build over the same landing."""
     rng = random.Random(seed)
     world = make_world("steps")
     world.land(
