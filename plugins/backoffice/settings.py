@@ -75,8 +75,8 @@ class Settings(BaseSettings):
         300.0,
         description="So long a refresh run follows what lands after its steps, in one process.",
     )
-    duckdb_memory: str | None = Field(
-        None, description="Memory limit of the warehouse, as 8GB; unset, 40 % of the machine or its container."
+    duckdb_memory: str = Field(
+        "", description="Memory limit of the warehouse, as 8GB; empty: 40 % of the machine or its container."
     )
     duckdb_threads: int = Field(2, description="Threads of the warehouse.")
 
