@@ -41,6 +41,7 @@ _ALIKE = ("EXISTS", "COLUMN", "TABLE")
 _FILE_CALLS = ("unlink", "remove", "rmdir", "mkdir", "chmod", "truncate", "utime")
 _MOVES = ("rename", "replace", "link", "symlink")
 _WRITING = re.compile(r"[wax+]")
+_NEXT = re.compile(r";\s*\n")
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*\n", re.DOTALL)
 _STATEMENT = re.compile(
     r"""^\s*(?P<verb>INSERT(?:\s+OR\s+\w+)?\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|
@@ -49,7 +50,7 @@ _STATEMENT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _SLOT = re.compile(r"pg_(?:create|drop)\w*_slot|pg_replication_slot_advance|pg_logical_emit_message")
-_TEMPORARY = re.compile(r"^\s*(?:CREATE(?:\s+OR\s+REPLACE)?\s+TEMP|DROP\s+TABLE\s+incoming)", re.IGNORECASE)
+_TEMPORARY = re.compile(r"^\s*(?:CREATE(?:\s+OR\s+REPLACE)?\s+TEMP|DROP\s+TABLE\s+(?:incoming|still_waiting))", re.IGNORECASE)
 
 
 def install(stage: str, home: Path, emit: Emit) -> None:
@@ -225,7 +226,7 @@ class _DuckDB:
         if word.startswith(("COMMIT", "ROLLBACK")):
             last = self._written.pop(at, "")
             return ("COMMIT of", last) if last and word.startswith("COMMIT") else None
-        what = self._write(text)
+        what = next(filter(None, map(self._write, reversed(_NEXT.split(text)))), "")  # of several the last one
         if what and at in self._written:
             self._written[at] = what
             return None
