@@ -40,7 +40,6 @@ class Readers:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._models = world.zygote.models
         self._known: dict[str, dict[str, str]] = {}
 
     def look(self) -> tuple[Seen, Seen]:
@@ -66,7 +65,7 @@ class Readers:
             recorded = connection.execute("SELECT table_name, rows FROM pg.marts.publication_table").fetchall()
             for name, rows in recorded:
                 assert _count(connection, f"pg.marts.{name}") == rows, f"{name} is not what was published"
-            return versions[0][0], mart_hashes(connection, self._models, database="pg")
+            return versions[0][0], mart_hashes(connection, self._world.zygote.models, database="pg")
 
     def file(self) -> Seen:
         """Version and marts of ``marts.duckdb``."""
@@ -78,7 +77,7 @@ class Readers:
             version = connection.execute("SELECT version FROM marts.current_version").fetchone()
             assert version is not None
             _adds_up(connection, "marts")
-            return version[0], mart_hashes(connection, self._models)
+            return version[0], mart_hashes(connection, self._world.zygote.models)
 
     def warehouse(self) -> Seen:
         """What was built last."""
@@ -87,7 +86,7 @@ class Readers:
                 "SELECT version FROM meta.generation WHERE generation = ?", [meta.published_generation(connection)]
             ).fetchone()
             assert row is not None
-            return row[0], mart_hashes(connection, self._models)
+            return row[0], mart_hashes(connection, self._world.zygote.models)
 
 
 def _exists(connection: duckdb.DuckDBPyConnection, database: str, table: str) -> bool:
