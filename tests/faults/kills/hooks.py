@@ -50,7 +50,9 @@ _STATEMENT = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _SLOT = re.compile(r"pg_(?:create|drop)\w*_slot|pg_replication_slot_advance|pg_logical_emit_message")
-_TEMPORARY = re.compile(r"^\s*(?:CREATE(?:\s+OR\s+REPLACE)?\s+TEMP|DROP\s+TABLE\s+(?:incoming|still_waiting))", re.IGNORECASE)
+_TEMPORARY = re.compile(
+    r"^\s*(?:CREATE(?:\s+OR\s+REPLACE)?\s+TEMP|DROP\s+TABLE\s+(?:incoming|still_waiting))", re.IGNORECASE
+)
 
 
 def install(stage: str, home: Path, emit: Emit) -> None:
