@@ -88,7 +88,16 @@ def count(duck, statement):
 
 
 def test_all_eight_tables_are_mapped_row_by_row():
-    assert set(MAPPED) == {table.name for table in CONTRACTS}
+    assert set(MAPPED) == {
+        "customer",
+        "employee",
+        "department",
+        "employment",
+        "product",
+        "sales_order",
+        "sales_order_line",
+        "compensation",
+    }
     assert not any(mapped.is_derived for mapped in MAPPED.values())
     assert not any(mapped.mapping.accept for mapped in MAPPED.values())
 

@@ -52,8 +52,8 @@ def test_a_hold_is_seen_at_once_with_its_source_and_ended_once(world: Any) -> No
 
 
 def test_what_is_not_there_is_refused_by_name(world: Any) -> None:
-    with pytest.raises(ValidationError, match="there is no document 'invoice'"):
-        actions.hold(world.settings, "invoice", "1", ANN)
+    with pytest.raises(ValidationError, match="there is no document 'letter'"):
+        actions.hold(world.settings, "letter", "1", ANN)
     with pytest.raises(ValidationError, match="O1 is not held"):
         actions.unhold(world.settings, "sales_order", "O1", ANN)
     with pytest.raises(NotQuarantinedError, match="sales_order O1 is not quarantined"):

@@ -59,17 +59,20 @@ def _read(path: Path) -> list[Table]:
             f"name {contract.name!r} and version {contract.version!r} must be given, and name the file",
             where=str(path),
         )
-    return [_table(path, contract.name, contract.version, schema) for schema in contract.schema_ or []]
+    purpose = (contract.description.purpose if contract.description else None) or ""
+    head = (contract.name, contract.version, purpose)
+    return [_table(path, head, schema) for schema in contract.schema_ or []]
 
 
-def _table(path: Path, contract: str, version: str, schema: SchemaObject) -> Table:
+def _table(path: Path, head: tuple[str, str, str], schema: SchemaObject) -> Table:
+    contract, version, purpose = head
     where = f"{path} table {schema.name}"
     pattern = _custom(schema, "loadPattern")
     if pattern not in _PATTERNS:
         raise ContractError(f"loadPattern {pattern!r} is not one of {', '.join(_PATTERNS)}", where=where)
     columns = tuple(_column(where, item) for item in schema.properties or [])
     grain, document = schema.dataGranularityDescription or "", _document(where, schema)
-    table = Table(contract, version, schema.name or "", grain, pattern, columns, document)
+    table = Table(contract, version, schema.name or "", grain, pattern, columns, document, purpose)
     if not table.name or not table.primary_key or not table.grain:
         raise ContractError("a table needs a name, a primary key and a dataGranularityDescription", where=where)
     for column in columns:
@@ -116,6 +119,7 @@ def _column(where: str, item: SchemaProperty) -> Column:
         foreign_key=_foreign_key(where, item),
         tags=tuple(item.tags or ()),
         currency_column=_custom(item, "currencyColumn"),
+        currency="functional" if _custom(item, "currency") == "functional" else None,
     )
 
 
@@ -160,17 +164,20 @@ def _check_references(tables: dict[str, Table]) -> None:
 
 
 def _check_documents(tables: dict[str, Table]) -> None:
-    """A document's header table exists, belongs to it, and its key alone identifies the document."""
+    """Where a document has a header table, that belongs to it and its key alone identifies the document.
+
+    A journal has none: it is the lines of one number.
+    """
     for table in tables.values():
-        if table.document is None:
+        header = tables.get(table.document.name) if table.document else None
+        if table.document is None or header is None:
             continue
-        header = tables.get(table.document.name)
-        keys = [column.name for column in header.primary_key] if header else []
-        if header is None or header.document is None or [header.document.column] != keys:
+        keys = [column.name for column in header.primary_key]
+        if header.document is None or [header.document.column] != keys:
             raise ContractError(
-                f"{table.name} belongs to document {table.document.name}, which is not a table with that document and "
+                f"{table.name} belongs to document {table.document.name}, a table that does not have that document and "
                 "a key of one column",
                 where=f"{table.contract}.odcs.yaml table {table.name}",
-                rule="a document is named after its header table and known by the header's key",
+                rule="a document that has a header table is known by the header's key",
                 next_step=f"give {table.document.name} the properties document and documentColumn",
             )

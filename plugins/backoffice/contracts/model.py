@@ -21,7 +21,10 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and its rules. ``physical_type`` is DuckDB's."""
+    """A column and its rules. ``physical_type`` is DuckDB's.
+
+    An amount says what it is in: the ``currency_column`` of its row, or the functional ``currency`` of its company.
+    """
 
     name: str
     physical_type: str
@@ -38,13 +41,15 @@ class Column:
     foreign_key: ForeignKey | None = None
     tags: tuple[str, ...] = ()
     currency_column: str | None = None
+    currency: Literal["functional"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a row is quarantined with: the document named after its header table, found by a column of this table.
+    """What a row is quarantined with: a document, found by a column of this table.
 
-    ``sales_order`` for orders and their lines, whose ``order_id`` says which order they belong to.
+    ``sales_order`` for orders and their lines, whose ``order_id`` says which order they belong to. A document is named
+    after its header table; a ``journal`` has none, it is the lines with one ``journal_id``.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Table:
     """A canonical table. ``key`` is ``<contract>/<table>``, the name used in source files.
 
     A table without a ``document`` has rows that stand alone: a bad version stays out, the last good one stays in.
+    ``purpose`` is what its contract is for.
     """
 
     contract: str
@@ -65,6 +71,7 @@ class Table:
     load_pattern: LoadPattern
     columns: tuple[Column, ...]
     document: Document | None = None
+    purpose: str = ""
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from backoffice import generated
 from backoffice.contracts import Contracts, Table
 from backoffice.errors import ValidationError
 from backoffice.validate.suites import (
@@ -40,25 +41,19 @@ def load_suite(table: Table, folder: Path) -> Suite:
 
 def write_suites(contracts: Contracts, folder: Path) -> list[Path]:
     """Write what is stale, remove generated suites of tables that are gone; returns the files changed."""
-    changed = []
-    wanted = {_path(folder, table): contract_suite(table).to_json() for table in contracts}
-    for path, text in wanted.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            changed.append(path)
-    for path in set(_generated(folder)) - set(wanted):
-        path.unlink()
-        changed.append(path)
-    return sorted(changed)
+    return generated.write(_wanted(contracts, folder), _generated(folder))
 
 
 def stale_suites(contracts: Contracts, folder: Path) -> list[Path]:
     """Files that ``write_suites`` would change, and hand-written ones beside no table."""
-    wanted = {_path(folder, table): contract_suite(table).to_json() for table in contracts}
-    stale = {path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text}
-    orphans = {path for path in folder.glob(f"*/*{_CUSTOM}") if path not in {_custom_path(known) for known in wanted}}
-    return sorted(stale | (set(_generated(folder)) - set(wanted)) | orphans)
+    wanted = _wanted(contracts, folder)
+    known = {_custom_path(path) for path in wanted}
+    orphans = [path for path in folder.glob(f"*/*{_CUSTOM}") if path not in known]
+    return sorted({*generated.stale(wanted, _generated(folder)), *orphans})
+
+
+def _wanted(contracts: Contracts, folder: Path) -> dict[Path, str]:
+    return {_path(folder, table): contract_suite(table).to_json() for table in contracts}
 
 
 def _path(folder: Path, table: Table) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from backoffice import generated
 from backoffice.contracts import load_contracts
 from backoffice.settings import Settings
 from backoffice.sources import load_sources
@@ -26,23 +27,17 @@ def generated_files(settings: Settings) -> dict[Path, str]:
 
 def write_files(settings: Settings) -> list[Path]:
     """Write what differs and remove what is no longer generated; returns the paths that changed."""
-    files = generated_files(settings)
-    changed = stale_files(settings, files)
-    for path in changed:
-        if path in files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(files[path], encoding="utf-8")
-        else:
-            path.unlink()
+    changed = generated.write(generated_files(settings), _present(settings))
     for folder in (settings.dbt_dir / name for name in FOLDERS):
         for child in [path for path in folder.glob("*") if path.is_dir() and not any(path.iterdir())]:
             shutil.rmtree(child)
     return changed
 
 
-def stale_files(settings: Settings, files: dict[Path, str] | None = None) -> list[Path]:
+def stale_files(settings: Settings) -> list[Path]:
     """Generated files that are missing, differ, or should not be there."""
-    wanted = files if files is not None else generated_files(settings)
-    present = {path for name in FOLDERS for path in (settings.dbt_dir / name).rglob("*") if path.is_file()}
-    differing = {path for path, text in wanted.items() if path not in present or path.read_text("utf-8") != text}
-    return sorted(differing | (present - wanted.keys()))
+    return generated.stale(generated_files(settings), _present(settings))
+
+
+def _present(settings: Settings) -> list[Path]:
+    return [path for name in FOLDERS for path in (settings.dbt_dir / name).rglob("*") if path.is_file()]
