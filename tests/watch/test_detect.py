@@ -234,6 +234,7 @@ def test_a_set_aside_file_that_was_landed_after_all_is_no_cause(world):
     (drop / "a.csv").write_text("id\n1\n")
     stat = (drop / "a.csv").stat()
     entry = {"file": "a.csv", "read": "orders", "sha256": "x", "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    entry["changed_ns"] = stat.st_ctime_ns
     told = entry | {"at": "2026-03-01T08:00:00+00:00", "what": "w", "rule": "", "next_step": ""}
     settings.collect_dir.mkdir()
     (settings.collect_dir / "shop.errors.jsonl").write_text(json.dumps(told) + "\n")

@@ -41,16 +41,17 @@ class AsideFiles:
         """By name; one that was replaced, landed or removed since is not among them."""
         if self._folder is None or not self._list.exists():
             return []
+        self._history.refresh()
         found: dict[str, AsideFile] = {}
         whole, _, _ = self._list.read_text(encoding="utf-8", errors="replace").rpartition("\n")
         for line in whole.split("\n") if whole else ():  # a last line without its end is being written
             entry = json.loads(line)
             if self._lies_there(entry, self._folder):
                 at = datetime.fromisoformat(entry["at"]).timestamp()
-                found[entry["file"]] = AsideFile(str(entry["file"]), str(entry["what"]), str(entry["next_step"]), at)
-        if found:
-            self._history.refresh()
-        return [aside for aside in found.values() if not self._is_landed(aside.file, self._folder)]
+                aside = AsideFile(str(entry["file"]), str(entry["what"]), str(entry["next_step"]), at)
+                if not self._is_landed(aside.file, str(entry["read"]), self._folder):
+                    found[aside.file] = aside
+        return list(found.values())
 
     def _lies_there(self, entry: dict[str, Any], folder: Path) -> bool:
         try:
@@ -59,10 +60,11 @@ class AsideFiles:
             return False
         return (stat.st_size, stat.st_mtime_ns) == (entry["size"], entry["mtime_ns"])
 
-    def _is_landed(self, name: str, folder: Path) -> bool:
+    def _is_landed(self, name: str, read: str, folder: Path) -> bool:
         path = folder / name
         try:
             stat = path.stat()
         except FileNotFoundError:
             return True
-        return self._history.is_settled(Candidate(path, name, "", Signature(stat.st_size, stat.st_mtime_ns)))
+        signature = Signature(stat.st_size, stat.st_mtime_ns)
+        return self._history.is_settled(Candidate(path, name, read, signature, stat.st_ctime_ns))

@@ -34,7 +34,7 @@ class FileHistory:
         self._config = config
         self._store = store
         self._seq = 0
-        self._settled: dict[str, _Settled] = {}
+        self._settled: dict[tuple[str, str], _Settled] = {}  # read and file
         self._landed: dict[tuple[str, str], str] = {}
         self._last: dict[str, tuple[str, int]] = {}
         self._passed_over: list[dict[str, Any]] = []
@@ -52,9 +52,9 @@ class FileHistory:
         if manifest.kind != "file":
             return
         for entry in manifest.offset["passed_over"]:
-            self._settled[entry["file"]] = _settled(entry)
+            self._settled[entry["read"], entry["file"]] = _settled(entry)
         entry = manifest.offset
-        self._settled[entry["file"]] = _settled(entry)
+        self._settled[entry["read"], entry["file"]] = _settled(entry)
         self._landed.setdefault((entry["read"], entry["sha256"]), entry["file"])
         self._last[entry["read"]] = (entry["sha256"], entry["mtime_ns"])
         self._passed_over.clear()
@@ -64,12 +64,12 @@ class FileHistory:
 
     def is_settled(self, candidate: Candidate) -> bool:
         """The file under this name, size and time has been dealt with, and nothing has touched it since."""
-        known = self._settled.get(candidate.name)
+        known = self._settled.get((candidate.read, candidate.name))
         return known is not None and known.signature == candidate.signature and known.changed_ns == candidate.changed_ns
 
     def is_only_touched(self, candidate: Candidate, sha256: str) -> bool:
         """A settled file whose mode or links changed; its content did not. It is settled again."""
-        known = self._settled.get(candidate.name)
+        known = self._settled.get((candidate.read, candidate.name))
         if known is None or known.signature != candidate.signature or known.sha256 != sha256:
             return False
         self.settle(candidate, sha256)
@@ -77,7 +77,7 @@ class FileHistory:
 
     def settle(self, candidate: Candidate, sha256: str) -> None:
         """Deal with the file no more in this process; a restart looks at it again."""
-        self._settled[candidate.name] = _Settled(candidate.signature, candidate.changed_ns, sha256)
+        self._settled[candidate.read, candidate.name] = _Settled(candidate.signature, candidate.changed_ns, sha256)
 
     def first_landed_as(self, candidate: Candidate, sha256: str) -> str | None:
         """Name of the landed file of which this content is a duplicate, or None."""
