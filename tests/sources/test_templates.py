@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+from tests.collect.files.camt import camt, detail, entry
 from tests.data import shared_data
 
 from backoffice.collect.files import FileCollector
@@ -117,11 +118,29 @@ def adventureworks(settings: Settings, contracts: Contracts, connection: duckdb.
     folder.mkdir(parents=True)
     for path in shared_data("adventureworks").glob("*.csv"):
         shutil.copyfile(path, folder / path.name)
+    return _collected(config, contracts, connection, settings)
+
+
+@pytest.fixture
+def bank(settings: Settings, contracts: Contracts, connection: duckdb.DuckDBPyConnection) -> World:
+    """A day of two accounts, landed by the file collector."""
+    settings = settings.model_copy(update={"file_stable_seconds": 0.0})
+    folder = settings.home / "inbox" / "bank"
+    folder.mkdir(parents=True)
+    other = camt(entry("1.00"), statement="S2").replace("DK7320000012345678", "DK5000400440116243")
+    (folder / "day.xml").write_text(camt(entry("150.00", details=detail()), entry("50.00", "DBIT")), "utf-8")
+    (folder / "other.xml").write_text(other, "utf-8")
+    return _collected(_template(settings, "bank"), contracts, connection, settings)
+
+
+def _collected(
+    config: SourceConfig, contracts: Contracts, connection: duckdb.DuckDBPyConnection, settings: Settings
+) -> World:
     store = LocalBatchStore(settings.landing_dir)
     manifests = FileCollector(config, store, settings).scan_once()
-    for manifest in manifests:
-        (table,) = manifest.tables
-        _raw(connection, config, table.name, f"read_parquet('{store.uri(manifest, table.name)}')", envelope=True)
+    for name in config.reads:
+        landed = [store.uri(manifest, name) for manifest in manifests if manifest.tables[0].name == name]
+        _raw(connection, config, name, f"read_parquet({landed})", envelope=True)
     return World(config, contracts, connection, {table.name: table for m in manifests for table in m.tables})
 
 
@@ -267,3 +286,19 @@ def test_a_template_is_active_once_it_is_copied(settings: Settings, tmp_path: Pa
     for name in ("northwind", "adventureworks"):
         shutil.copy(sources / "templates" / f"{name}.yaml", sources)
     assert set(load_sources(sources)) == {"northwind", "adventureworks"}
+
+
+def test_bank_keeps_both_contracts_and_rolls_forward(bank: World) -> None:
+    _assert_contract_holds(bank)
+    _assert_parents_exist(bank)
+    entries = bank.rows("bank_transaction")
+    for statement in bank.rows("bank_statement"):
+        own = [row["amount"] for row in entries if row["statement_id"] == statement["statement_id"]]
+        if statement["bank_account_id"] == "DK7320000012345678":
+            assert own == [Decimal(150), Decimal(-50)]
+            assert statement["opening_balance"] + sum(own) == statement["closing_balance"]
+    assert sorted(row["bank_transaction_id"] for row in entries) == [
+        "DK5000400440116243/S2/1/1",
+        "DK7320000012345678/S1/1/1",
+        "DK7320000012345678/S1/2/1",
+    ]

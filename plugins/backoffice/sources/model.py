@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backoffice.sources.dialect import DriftPolicy, FileDialect
+from backoffice.sources.formats import PARTS, FileFormat
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]* (minutes|hours|days)$")]
@@ -40,12 +41,19 @@ class ReadTable(_Strict):
     table: str = Field("", description="postgres: schema.table")
     pattern: str = Field("", description="files: glob inside the folder, e.g. Employee_*.csv")
     columns: dict[str, str] = Field(
-        description="Column → DuckDB type, in file order for files. Files land as text; the type is for the mapping."
+        default_factory=dict,
+        description="Column → DuckDB type, in file order for files. Files land as text; the type is for the mapping.",
     )
-    primary_key: tuple[str, ...] = Field(description="The source's own key.")
+    primary_key: tuple[str, ...] = Field((), description="The source's own key.")
     cursor: str = Field(
         "", description="postgres: date or timestamp column by which `backoffice backfill` finds rows to read again."
     )
+    format: FileFormat = Field(
+        "delimited",
+        description="files: delimited text, a workbook (XLSX, XLSM, XLSB, XLS, ODS), or one that has its own columns.",
+    )
+    part: str = Field("", description="files that hold several kinds of rows: which; columns and key are the format's.")
+    sheet: str = Field("", description="xlsx: the sheet that is read; may be left out when there is one.")
     full: bool = Field(False, description="files: each file is the whole table, absent keys were deleted.")
     dialect: FileDialect = FileDialect()
     aliases: dict[str, tuple[str, ...]] = Field(
@@ -53,6 +61,19 @@ class ReadTable(_Strict):
     )
     wait_for_parent: Duration | None = Field(None, description="Instead of the source's.")
     drift: DriftPolicy = Field(DriftPolicy(), description="files: wins over the source's, kind by kind.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _columns_of_the_format(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("format") not in PARTS:
+            return value
+        parts = PARTS[value["format"]]
+        if value.get("part") not in parts:
+            raise ValueError(f"part: a {value['format']} file has {', '.join(parts)}")
+        if given := sorted({"columns", "primary_key", "aliases", "dialect", "drift", "full", "sheet"} & value.keys()):
+            raise ValueError(f"{', '.join(given)}: not for format {value['format']}, which has its own columns and key")
+        part = parts[value["part"]]
+        return value | {"columns": dict(part.columns), "primary_key": part.primary_key}
 
     @model_validator(mode="after")
     def _aliases_are_clear(self) -> ReadTable:
@@ -67,6 +88,8 @@ class ReadTable(_Strict):
     def _key_is_read(self) -> ReadTable:
         if self.cursor and self.cursor not in self.columns:
             raise ValueError(f"cursor {self.cursor} must name a column that is read")
+        if self.part and self.format not in PARTS:
+            raise ValueError(f"part {self.part}: a {self.format} file has one kind of rows")
         missing = [name for name in self.primary_key if name not in self.columns]
         if missing or not self.primary_key:
             raise ValueError(f"primary_key {missing or '(empty)'} must name columns that are read")

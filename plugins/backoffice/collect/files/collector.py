@@ -234,9 +234,9 @@ class FileCollector:
         )
 
     def _write(self, batch: OpenBatch, candidate: Candidate, snapshot: Snapshot, event_at: datetime) -> FileRows:
-        stamp = Stamp(batch.batch_id, candidate.name, snapshot.sha256, event_at, datetime.now(UTC))
-        target = batch.path(candidate.read)
         read = self._config.reads[candidate.read]
+        stamp = Stamp(batch.batch_id, candidate.name, snapshot.sha256, event_at, datetime.now(UTC), read.part)
+        target = batch.path(candidate.read)
         try:
             return write_parquet(
                 snapshot.path,

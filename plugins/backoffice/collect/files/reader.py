@@ -9,14 +9,16 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from backoffice.collect.files.drift import Drift, refuse_frozen
+from backoffice.collect.files.drift import Drift, declared_layout, refuse_frozen
 from backoffice.collect.files.footer import check_footer
 from backoffice.collect.files.header import Header, read_header
 from backoffice.collect.files.landed import landed_select
 from backoffice.collect.files.records import POSITION, Stamp, landed_schema, landed_tables
 from backoffice.collect.files.rejects import Defect, LineBreaks, defects_of, lines_of, read_rejects
 from backoffice.collect.files.retyped import look_at_values
+from backoffice.collect.files.structured import write_part
 from backoffice.collect.files.text import BLANK, CR, PreparedText, prepare_text
+from backoffice.collect.files.workbook import sheet_as_text
 from backoffice.errors import FileSetAsideError
 from backoffice.landing import parquet_writer
 from backoffice.settings import Settings
@@ -87,6 +89,9 @@ def write_parquet(
     Raises:
         FileSetAsideError: the file cannot be read as its layout says, so nothing of it may land.
     """
+    if read.part:
+        rows = write_part(raw, target, read, stamp)
+        return FileRows(rows, 0, False, 0, Header(declared_layout(read)), ())
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": settings.duckdb_threads,
         "memory_limit": settings.collector_memory,
@@ -96,6 +101,9 @@ def write_parquet(
     connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        if read.format == "xlsx":
+            sheet = work / "sheet.csv"
+            read, raw = sheet_as_text(raw, sheet, read, settings.file_unpacked_mb), sheet
         reader = _Reader(connection, read, policy or read.drift)
         split = reader.split(raw, work / "text", settings.file_unpacked_mb)
         return reader.land(split, stamp, target)

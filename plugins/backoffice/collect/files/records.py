@@ -34,6 +34,12 @@ class Stamp:
     sha256: str
     event_at: datetime
     ingested_at: datetime
+    part: str = ""
+
+    @property
+    def events(self) -> str:
+        """What the event ids of the file's rows begin with: the rows of another part are other events."""
+        return f"{self.sha256[:16]}:{self.part}" if self.part else self.sha256[:16]
 
 
 def landed_schema(read: ReadTable, extra: bool = False) -> pa.Schema:
@@ -104,7 +110,7 @@ def _stamped(records: pa.Table, number: int, stamp: Stamp) -> pa.Table:
     """The records numbered after ``number``."""
     count = records.num_rows
     row_no = pa.array(range(number + 1, number + count + 1), pa.int64())
-    event_id = pc.binary_join_element_wise(stamp.sha256[:16], row_no.cast(pa.string()), ":")
+    event_id = pc.binary_join_element_wise(stamp.events, row_no.cast(pa.string()), ":")
     values: dict[str, Any] = {
         "_batch_id": stamp.batch_id,
         "_row_no": row_no,

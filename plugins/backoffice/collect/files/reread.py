@@ -69,8 +69,8 @@ class Rereader:
         batch = self._store.begin(self._config.source)
         try:
             staged = self._work / "again.parquet"
-            stamp = Stamp(batch.batch_id, candidate.name, snapshot.sha256, event_at, datetime.now(UTC))
             read, policy = self._config.reads[candidate.read], self._config.drift_of(candidate.read)
+            stamp = Stamp(batch.batch_id, candidate.name, snapshot.sha256, event_at, datetime.now(UTC), read.part)
             found = write_parquet(
                 snapshot.path, staged, read, stamp, work=self._work, settings=self._settings, policy=policy
             )

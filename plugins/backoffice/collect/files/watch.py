@@ -89,17 +89,24 @@ class FolderWatch:
         return known if known and known[0] == candidate.signature else (candidate.signature, now)
 
     def _candidates(self) -> list[Candidate]:
+        found: list[Candidate] = []
         by_name: dict[str, Candidate] = {}
         for candidate in self._matches():
+            found.append(candidate)
             other = by_name.setdefault(candidate.name, candidate)
-            if other.read != candidate.read:
+            if other.read != candidate.read and not self._parts_of_one_file(other.read, candidate.read):
                 raise MappingError(
                     f"{candidate.name} matches the patterns of {other.read} and {candidate.read}",
                     where=f"sources/{self._config.source}.yaml reads",
                     rule="a file belongs to one read",
                     next_step="make one of the patterns narrower",
                 )
-        return list(by_name.values())
+        return found
+
+    def _parts_of_one_file(self, one: str, other: str) -> bool:
+        """A file that holds several kinds of rows is read once for each."""
+        first, second = self._config.reads[one], self._config.reads[other]
+        return first.format == second.format and bool(first.part) and first.part != second.part
 
     def _matches(self) -> Iterator[Candidate]:
         for read_name, read in self._config.reads.items():

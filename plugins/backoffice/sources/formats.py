@@ -1,0 +1,73 @@
+"""Formats that carry their own layout: what rows are in such a file, with their columns and key.
+
+A read of one names its ``part``; columns and key are the format's, so that the YAML need not repeat them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FileFormat = Literal["delimited", "xlsx", "camt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One kind of rows: DuckDB type of each column, and the columns that tell a row in its source."""
+
+    columns: dict[str, str]
+    primary_key: tuple[str, ...]
+
+
+_CAMT_STATEMENT = Part(
+    {
+        "statement_id": "VARCHAR",
+        "message_id": "VARCHAR",
+        "kind": "VARCHAR",
+        "account": "VARCHAR",
+        "iban": "VARCHAR",
+        "currency": "VARCHAR",
+        "bank_bic": "VARCHAR",
+        "sequence_number": "INTEGER",
+        "legal_sequence_number": "INTEGER",
+        "created_at": "VARCHAR",
+        "from_date": "DATE",
+        "to_date": "DATE",
+        "opening_balance": "DECIMAL(18,4)",
+        "opening_date": "DATE",
+        "closing_balance": "DECIMAL(18,4)",
+        "closing_date": "DATE",
+        "entries": "INTEGER",
+    },
+    ("account", "statement_id"),
+)
+_CAMT_ENTRY = Part(
+    {
+        "statement_id": "VARCHAR",
+        "account": "VARCHAR",
+        "iban": "VARCHAR",
+        "position": "INTEGER",
+        "detail": "INTEGER",
+        "details": "INTEGER",
+        "reference": "VARCHAR",
+        "entry_reference": "VARCHAR",
+        "amount": "DECIMAL(18,4)",
+        "currency": "VARCHAR",
+        "status": "VARCHAR",
+        "is_reversal": "BOOLEAN",
+        "booking_date": "DATE",
+        "value_date": "DATE",
+        "bank_code": "VARCHAR",
+        "end_to_end_id": "VARCHAR",
+        "transaction_id": "VARCHAR",
+        "mandate_id": "VARCHAR",
+        "counterparty_name": "VARCHAR",
+        "counterparty_iban": "VARCHAR",
+        "remittance_text": "VARCHAR",
+        "additional_text": "VARCHAR",
+    },
+    ("account", "statement_id", "position", "detail"),
+)
+
+PARTS: dict[str, dict[str, Part]] = {"camt": {"statement": _CAMT_STATEMENT, "entry": _CAMT_ENTRY}}
+"""Format → part → its rows, for the formats that have some."""
