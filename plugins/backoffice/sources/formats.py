@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FileFormat = Literal["delimited", "xlsx", "camt"]
+FileFormat = Literal["delimited", "xlsx", "camt", "ubl"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,66 @@ _CAMT_ENTRY = Part(
     ("account", "statement_id", "position", "detail"),
 )
 
-PARTS: dict[str, dict[str, Part]] = {"camt": {"statement": _CAMT_STATEMENT, "entry": _CAMT_ENTRY}}
+_UBL_INVOICE = Part(
+    {
+        "supplier": "VARCHAR",
+        "number": "VARCHAR",
+        "kind": "VARCHAR",
+        "type_code": "VARCHAR",
+        "customization": "VARCHAR",
+        "issue_date": "DATE",
+        "due_date": "DATE",
+        "currency": "VARCHAR",
+        "order_reference": "VARCHAR",
+        "buyer_reference": "VARCHAR",
+        "corrects": "VARCHAR",
+        "supplier_name": "VARCHAR",
+        "supplier_tax_number": "VARCHAR",
+        "supplier_country": "VARCHAR",
+        "customer": "VARCHAR",
+        "customer_name": "VARCHAR",
+        "customer_tax_number": "VARCHAR",
+        "payment_reference": "VARCHAR",
+        "payment_iban": "VARCHAR",
+        "lines": "INTEGER",
+        "lines_amount": "DECIMAL(18,4)",
+        "allowances": "DECIMAL(18,4)",
+        "charges": "DECIMAL(18,4)",
+        "net_amount": "DECIMAL(18,4)",
+        "tax_amount": "DECIMAL(18,4)",
+        "gross_amount": "DECIMAL(18,4)",
+        "prepaid_amount": "DECIMAL(18,4)",
+        "payable_amount": "DECIMAL(18,4)",
+    },
+    ("supplier", "number"),
+)
+_UBL_LINE = Part(
+    {
+        "supplier": "VARCHAR",
+        "number": "VARCHAR",
+        "kind": "VARCHAR",
+        "currency": "VARCHAR",
+        "position": "INTEGER",
+        "line_id": "VARCHAR",
+        "quantity": "DECIMAL(18,4)",
+        "unit": "VARCHAR",
+        "amount": "DECIMAL(18,4)",
+        "price": "DECIMAL(18,6)",
+        "price_quantity": "DECIMAL(18,4)",
+        "item_name": "VARCHAR",
+        "item_id": "VARCHAR",
+        "item_standard_id": "VARCHAR",
+        "tax_category": "VARCHAR",
+        "tax_percent": "DECIMAL(9,4)",
+        "accounting_cost": "VARCHAR",
+        "order_line": "VARCHAR",
+        "note": "VARCHAR",
+    },
+    ("supplier", "number", "position"),
+)
+
+PARTS: dict[str, dict[str, Part]] = {
+    "camt": {"statement": _CAMT_STATEMENT, "entry": _CAMT_ENTRY},
+    "ubl": {"invoice": _UBL_INVOICE, "line": _UBL_LINE},
+}
 """Format → part → its rows, for the formats that have some."""

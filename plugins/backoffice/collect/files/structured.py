@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from backoffice.collect.files import camt
+from backoffice.collect.files import camt, ubl
 from backoffice.collect.files.records import POSITION, Stamp, landed_schema, landed_tables
 from backoffice.landing import parquet_writer
 from backoffice.sources import ReadTable
@@ -19,6 +19,8 @@ _ROWS = 20_000
 _PARSERS: dict[tuple[str, str], Callable[[Path], Iterator[Row]]] = {
     ("camt", "statement"): camt.statements,
     ("camt", "entry"): camt.transactions,
+    ("ubl", "invoice"): ubl.invoices,
+    ("ubl", "line"): ubl.lines,
 }
 
 
