@@ -35,7 +35,7 @@ def statements(raw: Path) -> Iterator[Row]:
             message = leaves(element).get("MsgId")
         elif name == "Ntry":
             entries += 1
-            element.clear()
+            _drop(element)
         else:
             yield _statement(element, message, entries)
             entries, seen = 0, seen + 1
@@ -74,14 +74,9 @@ def _drop(element: etree._Element) -> None:
 
 
 def _head(entry: etree._Element) -> Row:
-    """What every entry tells of its statement."""
+    """What every entry tells of its statement, whose header stands before the first of them."""
     statement = entry.getparent()
-    found: dict[str, str] = {}
-    for child in statement if statement is not None else ():
-        if local(child) in ("Id", "Acct"):
-            found |= {f"{local(child)}/{path}": text for path, text in leaves(child).items()}
-            if local(child) == "Id":
-                found["Id"] = (child.text or "").strip()
+    found = leaves(statement) if statement is not None else {}
     return {"statement_id": found.get("Id"), **_account(found)}
 
 
