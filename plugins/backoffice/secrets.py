@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +33,7 @@ def _fernet_key() -> str:
 # repr=False: a Secrets object in a log line or a traceback shows no value
 Password = Annotated[str, Field(default_factory=_password, min_length=1, repr=False)]
 SigningKey = Annotated[str, Field(default_factory=_signing_key, min_length=1, repr=False)]
+PushKeys = Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict, repr=False)]
 FernetKey = Annotated[str, Field(default_factory=_fernet_key, min_length=1, repr=False)]
 
 
@@ -53,6 +54,7 @@ class Secrets(BaseModel):
     airflow_fernet_key: FernetKey
     airflow_jwt_secret: SigningKey
     airflow_api_secret: Password
+    push_keys: PushKeys  # source → signing keys of its senders, the newest first
 
 
 def load_secrets(settings: Settings) -> Secrets:
@@ -73,6 +75,22 @@ def load_secrets(settings: Settings) -> Secrets:
         found = _parse(stored, path)
         _write(path, stored | found.model_dump())
     return found
+
+
+def set_push_keys(settings: Settings, source: str, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Secrets:
+    """Replace the signing keys of a source by what ``change`` makes of those it has; other processes wait meanwhile.
+
+    Raises:
+        SettingsError: as in :func:`load_secrets`.
+    """
+    load_secrets(settings)
+    path = settings.secrets_path
+    with _locked(path):
+        found = _parse(_read(path), path)
+        keys = {**found.push_keys, source: change(found.push_keys.get(source, ()))}
+        changed = found.model_copy(update={"push_keys": keys})
+        _write(path, _read(path) | changed.model_dump())
+    return changed
 
 
 def _read(path: Path) -> dict[str, Any]:

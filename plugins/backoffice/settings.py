@@ -116,6 +116,15 @@ class Settings(BaseSettings):
         5.0, description="Free space on the disk of `home` below which it is nearly full."
     )
 
+    push_port: int = Field(28091, description="The push endpoint, which runs when a source is pushed.")
+    push_window_seconds: float = Field(300.0, description="A signature's timestamp may be this far from our clock.")
+    push_body_kb: int = Field(1024, description="A pushed request with a larger body is refused.")
+    push_segment_mb: int = Field(16, description="A file of accepted events is closed past this size.")
+    push_waiting_mb: int = Field(
+        512, description="Senders of a source are asked to wait while more than this is accepted and not landed."
+    )
+    push_disk_free_mb: int = Field(512, description="And while less than this is free on the disk of `home`.")
+
     demo: bool = Field(True, description="Run the demo shop, which keeps changing the embedded source systems.")
     demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")
 
@@ -128,6 +137,11 @@ class Settings(BaseSettings):
     def collect_dir(self) -> Path:
         """Each collector's lock, its working folder and its list of what it set aside."""
         return self.home / "collect"
+
+    @property
+    def push_dir(self) -> Path:
+        """Accepted events that wait to be landed, and which were ever accepted, one folder a source."""
+        return self.home / "push"
 
     @property
     def warehouse_path(self) -> Path:

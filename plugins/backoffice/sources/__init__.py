@@ -3,13 +3,17 @@
 In: ``sources/*.yaml``. Out: :class:`SourceConfig` objects through :func:`load_sources`.
 """
 
+from backoffice.sources.connections import (
+    FilesConnection,
+    PostgresConnection,
+    PushConnection,
+    RestConnection,
+)
 from backoffice.sources.dialect import DriftKind, DriftPolicy, FileDialect, Footer
 from backoffice.sources.load import load_source, load_sources, read_sources
 from backoffice.sources.model import (
     CanonicalMapping,
     CodeMap,
-    FilesConnection,
-    PostgresConnection,
     ReadTable,
     SourceConfig,
 )
@@ -23,7 +27,9 @@ __all__ = [
     "FilesConnection",
     "Footer",
     "PostgresConnection",
+    "PushConnection",
     "ReadTable",
+    "RestConnection",
     "SourceConfig",
     "load_source",
     "load_sources",

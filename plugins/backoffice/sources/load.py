@@ -77,7 +77,7 @@ def _load_unchanged(path: Path, _changed: int) -> SourceConfig:
 
 def _readable(path: Path, node: yaml.Node | None, error: PydanticError) -> MappingError:
     first = error.errors()[0]
-    keys = [str(part) for part in first["loc"] if part not in ("postgres", "files")]
+    keys = [str(part) for part in first["loc"] if part not in ("postgres", "files", "push", "rest")]
     line = _line_of(node, keys)
     others = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return MappingError(

@@ -6,33 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backoffice.sources.dialect import DriftPolicy, FileDialect
+from backoffice.sources.connections import Connection
+from backoffice.sources.dialect import DriftPolicy, FileDialect, Words
 from backoffice.sources.formats import PARTS, FileFormat
+from backoffice.sources.records import ATTRIBUTES, supported
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]* (minutes|hours|days)$")]
 _SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
+_NEEDED = {"postgres": "table", "files": "pattern", "push": "events", "rest": "path"}
+_OF_RECORDS = ("push", "rest")
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PostgresConnection(_Strict):
-    """A PostgreSQL database collected by logical replication."""
-
-    kind: Literal["postgres"]
-    database: str = Field("", description="Database of the embedded source cluster.")
-    url_env: str = Field("", description="Variable holding the URL of an external server; wins over `database`.")
-    publication: str = Field("", description="Defaults to backoffice_<source>.")
-    slot: str = Field("", description="Defaults to backoffice_<source>.")
-
-
-class FilesConnection(_Strict):
-    """Delimited files dropped into a watched folder."""
-
-    kind: Literal["files"]
-    folder: str = Field(description="Watched folder; relative to the platform's home.")
 
 
 class ReadTable(_Strict):
@@ -46,7 +33,9 @@ class ReadTable(_Strict):
     )
     primary_key: tuple[str, ...] = Field((), description="The source's own key.")
     cursor: str = Field(
-        "", description="postgres: date or timestamp column by which `backoffice backfill` finds rows to read again."
+        "",
+        description="postgres: date or timestamp column by which `backoffice backfill` finds rows to read again. "
+        "rest: column by which the next reading begins where this one ended.",
     )
     format: FileFormat = Field(
         "delimited",
@@ -58,6 +47,26 @@ class ReadTable(_Strict):
     dialect: FileDialect = FileDialect()
     aliases: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="files: column → other names it has in headers."
+    )
+    events: Words = Field((), description="push: CloudEvents types, each event of which is a version of a row.")
+    deletes: Words = Field((), description="push: types whose events delete the row they name.")
+    contract: str = Field("", description="push: <contract>/<table> whose push JSON Schema the data must fit too.")
+    path: str = Field("", description="rest: what is asked for, after the connection's URL.")
+    params: dict[str, Any] = Field(default_factory=dict, description="rest: query parameters of every request.")
+    rows: str = Field("$", description="rest: JSONPath of the list of rows in an answer.")
+    paging: dict[str, Any] | None = Field(None, description="rest: instead of the connection's.")
+    cursor_param: str = Field("", description="rest: query parameter that is given the cursor.")
+    overlap: Duration | None = Field(
+        None, description="rest: so much of what was read before is read again; for cursors that are instants or dates."
+    )
+    delete_mode: Literal["never", "missing_in_full"] = Field(
+        "never", description="rest: what becomes of a row that a full reading does not find any more."
+    )
+    full_every: Duration = Field("24 hours", description="rest: a read with a cursor is read in full so often.")
+    paths: dict[str, str] = Field(
+        default_factory=dict,
+        description="push, rest: column → where its value is in the data, such as customer.id or lines.0.sku; "
+        "$id, $source, $type, $subject and $time are the event's own. Others have the column's name.",
     )
     wait_for_parent: Duration | None = Field(None, description="Instead of the source's.")
     drift: DriftPolicy = Field(DriftPolicy(), description="files: wins over the source's, kind by kind.")
@@ -88,6 +97,8 @@ class ReadTable(_Strict):
     def _key_is_read(self) -> ReadTable:
         if self.cursor and self.cursor not in self.columns:
             raise ValueError(f"cursor {self.cursor} must name a column that is read")
+        if unknown := sorted(set(self.paths) - set(self.columns)):
+            raise ValueError(f"paths {', '.join(unknown)} are not columns that are read")
         if self.part and self.format not in PARTS:
             raise ValueError(f"part {self.part}: a {self.format} file has one kind of rows")
         missing = [name for name in self.primary_key if name not in self.columns]
@@ -147,7 +158,7 @@ class SourceConfig(_Strict):
     source: Name
     source_relation: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
     description: str
-    connection: Annotated[PostgresConnection | FilesConnection, Field(discriminator="kind")]
+    connection: Connection
     defaults: Defaults = Defaults()
     freshness_minutes: int = Field(15, gt=0, description="Older than this the source is reported late.")
     drift: DriftPolicy = Field(DriftPolicy(), description="files: what to do when a file's columns change.")
@@ -165,10 +176,21 @@ class SourceConfig(_Strict):
             if mapping.driver not in self.reads:
                 raise ValueError(f"tables.{key}.from: {mapping.driver} is not under reads")
         for name, read in self.reads.items():
-            field = "table" if self.connection.kind == "postgres" else "pattern"
-            if not getattr(read, field):
-                raise ValueError(f"reads.{name}: a {self.connection.kind} source needs `{field}`")
+            self._check_read(name, read)
         return self
+
+    def _check_read(self, name: str, read: ReadTable) -> None:
+        kind = self.connection.kind
+        if not getattr(read, _NEEDED[kind]):
+            raise ValueError(f"reads.{name}: a {kind} source needs `{_NEEDED[kind]}`")
+        if kind not in _OF_RECORDS:
+            return
+        if wrong := [f"{column} {type_}" for column, type_ in read.columns.items() if not supported(type_)]:
+            raise ValueError(f"reads.{name}: no type of a JSON value: {', '.join(wrong)}")
+        if own := [path for path in read.paths.values() if path.startswith("$") and path not in ATTRIBUTES]:
+            raise ValueError(f"reads.{name}: an event has no {', '.join(own)}, it has {', '.join(ATTRIBUTES)}")
+        if kind == "rest" and (read.cursor == "") != (read.cursor_param == ""):
+            raise ValueError(f"reads.{name}: `cursor` and `cursor_param` belong together")
 
     def drift_of(self, read: str) -> DriftPolicy:
         """The policy of one read."""
@@ -176,7 +198,11 @@ class SourceConfig(_Strict):
 
     def wait_seconds(self, read: str) -> int:
         """How long rows of a read wait for a parent."""
-        number, unit = (self.reads[read].wait_for_parent or self.wait_for_parent).split()
+        return self.seconds(self.reads[read].wait_for_parent or self.wait_for_parent)
+
+    def seconds(self, duration: Duration) -> int:
+        """A duration of the file in seconds."""
+        number, unit = duration.split()
         return int(number) * _SECONDS[unit]
 
     @property

@@ -12,8 +12,7 @@ from backoffice.collect.files.history import FileHistory
 from backoffice.collect.files.watch import Candidate, Signature
 from backoffice.landing import LocalBatchStore
 from backoffice.settings import Settings
-from backoffice.sources import SourceConfig
-from backoffice.sources.model import FilesConnection
+from backoffice.sources import FilesConnection, SourceConfig
 
 
 @dataclass(frozen=True, slots=True)
