@@ -130,11 +130,16 @@ def source_config(settings: Settings, source: str) -> SourceConfig:
 def _collector(settings: Settings, config: SourceConfig) -> PostgresCollector | FileCollector:
     store = LocalBatchStore(settings.landing_dir)
     if isinstance(config.connection, PostgresConnection):
-        return PostgresCollector(config, _url(settings, config.source, config.connection), store, settings)
+        return PostgresCollector(config, database_url(settings, config.source, config.connection), store, settings)
     return FileCollector(config, store, settings)
 
 
-def _url(settings: Settings, source: str, connection: PostgresConnection) -> str:
+def database_url(settings: Settings, source: str, connection: PostgresConnection) -> str:
+    """Address of a source's database.
+
+    Raises:
+        SettingsError: the variable that holds it is not set.
+    """
     if not connection.url_env:
         return source_url(settings, connection.database)
     url = read_variable(connection.url_env)

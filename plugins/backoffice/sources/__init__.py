@@ -10,11 +10,12 @@ from backoffice.sources.connections import (
     RestConnection,
 )
 from backoffice.sources.dialect import DriftKind, DriftPolicy, FileDialect, Footer
-from backoffice.sources.load import load_source, load_sources, read_sources
+from backoffice.sources.load import Lines, load_source, load_sources, read_sources
 from backoffice.sources.model import (
     CanonicalMapping,
     CodeMap,
     ReadTable,
+    Reconcile,
     SourceConfig,
 )
 
@@ -26,9 +27,11 @@ __all__ = [
     "FileDialect",
     "FilesConnection",
     "Footer",
+    "Lines",
     "PostgresConnection",
     "PushConnection",
     "ReadTable",
+    "Reconcile",
     "RestConnection",
     "SourceConfig",
     "load_source",

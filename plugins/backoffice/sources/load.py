@@ -75,6 +75,22 @@ def _load_unchanged(path: Path, _changed: int) -> SourceConfig:
     return load_source(path)
 
 
+class Lines:
+    """Where the keys of a source's file stand.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+
+    def of(self, *keys: str) -> str:
+        """``file:line`` of a key, or of the last of those above it that is there."""
+        return f"{self._path}:{_line_of(self._node, list(keys))}"
+
+
 def _readable(path: Path, node: yaml.Node | None, error: PydanticError) -> MappingError:
     first = error.errors()[0]
     keys = [str(part) for part in first["loc"] if part not in ("postgres", "files", "push", "rest")]
@@ -89,11 +105,14 @@ def _readable(path: Path, node: yaml.Node | None, error: PydanticError) -> Mappi
 
 
 def _line_of(node: yaml.Node | None, keys: list[str]) -> int:
+    """Line of the key, or of the last of those above it that is there; items of a list go by their number."""
     line = 1
     for key in keys:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        found = next(((k, v) for k, v in node.value if k.value == key), None)
+        found: tuple[yaml.Node, yaml.Node] | None = None
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == key), None)
+        elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            found = (node.value[int(key)], node.value[int(key)])
         if found is None:
             break
         line, node = found[0].start_mark.line + 1, found[1]

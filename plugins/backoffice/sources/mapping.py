@@ -228,25 +228,49 @@ def _quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
-def _checked(mapped: MappedTable) -> MappedTable:
+def mapping_errors(mapped: MappedTable) -> list[MappingError]:
+    """How a mapping does not fit its contract; empty when it does."""
     mapping, table = mapped.mapping, mapped.table
     where = f"sources/{mapped.config.source}.yaml tables.{table.key}"
-    given = {*mapping.columns, *mapping.map, *mapping.derived}
-    known = {column.name for column in table.columns}
-    if unknown := sorted((given | set(mapping.accept)) - known):
-        raise MappingError(
-            f"{', '.join(unknown)}: not a column of the contract",
-            where=where,
-            next_step=f"use columns of contracts/{table.contract}.odcs.yaml",
+    errors = []
+    if unknown := unknown_columns(mapped):
+        errors.append(
+            MappingError(
+                f"{', '.join(unknown)}: not a column of the contract",
+                where=where,
+                next_step=f"use columns of contracts/{table.contract}.odcs.yaml",
+            )
         )
-    missing = [c.name for c in table.columns if c.required and c.name not in given and c.name not in mapping.accept]
-    if missing:
-        raise MappingError(
-            f"{', '.join(missing)}: required by the contract, but neither mapped nor accepted as missing",
-            where=where,
-            rule="a required column has an expression, or a reason under accept:",
-            next_step="add the expression, or accept: {column: reason}",
+    if missing := missing_columns(mapped):
+        errors.append(
+            MappingError(
+                f"{', '.join(missing)}: required by the contract, but neither mapped nor accepted as missing",
+                where=where,
+                rule="a required column has an expression, or a reason under accept:",
+                next_step="add the expression, or accept: {column: reason}",
+            )
         )
-    if late := [c.name for c in table.primary_key if c.name in mapping.derived]:
-        raise MappingError(f"{', '.join(late)}: a key cannot be derived", where=where)
+    if late := [column.name for column in table.primary_key if column.name in mapping.derived]:
+        errors.append(MappingError(f"{', '.join(late)}: a key cannot be derived", where=where))
+    return errors
+
+
+def unknown_columns(mapped: MappedTable) -> list[str]:
+    """Names in the mapping that the contract does not have."""
+    mapping = mapped.mapping
+    accepted = {name.partition(".")[0] for name in mapping.accept if not name.endswith(".type")}  # of a source column
+    named = {*mapping.columns, *mapping.map, *mapping.derived, *accepted}
+    return sorted(named - {column.name for column in mapped.table.columns})
+
+
+def missing_columns(mapped: MappedTable) -> list[str]:
+    """Required columns that have neither an expression nor a reason."""
+    mapping = mapped.mapping
+    given = {*mapping.columns, *mapping.map, *mapping.derived, *mapping.accept}
+    return [column.name for column in mapped.table.columns if column.required and column.name not in given]
+
+
+def _checked(mapped: MappedTable) -> MappedTable:
+    for error in mapping_errors(mapped):
+        raise error
     return mapped

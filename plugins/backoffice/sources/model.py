@@ -129,7 +129,8 @@ class CanonicalMapping(_Strict):
     join: tuple[str, ...] = ()
     derived: dict[str, str] = Field(default_factory=dict)
     accept: dict[str, str] = Field(
-        default_factory=dict, description="Required column this source cannot give → reason."
+        default_factory=dict,
+        description="Required column this source cannot give → reason; <column>.<rule>: rows known to break it.",
     )
     created_at: str = Field("", description="Expression of the creation instant in the source.")
     updated_at: str = Field("", description="Expression of the last change in the source.")
@@ -143,6 +144,14 @@ class CanonicalMapping(_Strict):
     def alias(self) -> str:
         """Alias of the driving row in expressions."""
         return self.from_.split()[-1]
+
+
+class Reconcile(_Strict):
+    """A total that must come out the same from the canonical rows and from the source's own."""
+
+    name: str = Field(description="What is compared, such as net revenue of 1997.")
+    canonical: str = Field(description="DuckDB query over the canonical tables, by their names.")
+    equals: str = Field(description="DuckDB query over the reads, by their names, or a figure the source reported.")
 
 
 class Defaults(_Strict):
@@ -167,6 +176,7 @@ class SourceConfig(_Strict):
     )
     reads: dict[Name, ReadTable]
     tables: dict[str, CanonicalMapping] = Field(description="<contract>/<table> → mapping")
+    reconcile: tuple[Reconcile, ...] = Field((), description="Totals `backoffice map check` compares, exactly.")
 
     @model_validator(mode="after")
     def _consistent(self) -> SourceConfig:
