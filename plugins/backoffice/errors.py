@@ -75,6 +75,10 @@ class PreflightError(CollectError):
     """Collecting would harm the source or lose rows, so it is refused before it starts."""
 
 
+class PushError(BackofficeError):
+    """The push endpoint cannot run, or does not serve what is asked of it."""
+
+
 class FileSetAsideError(CollectError):
     """A file cannot be read as its layout says: it stays where it is, nothing of it lands, the others go on."""
 

@@ -10,11 +10,14 @@ from backoffice.addresses import source_url
 from backoffice.collect.backfill import Backfill
 from backoffice.collect.files import FileCollector
 from backoffice.collect.postgres import PostgresCollector
+from backoffice.collect.push import PushCollector
 from backoffice.durable import storage_errors
 from backoffice.errors import CollectError, MappingError, SettingsError
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.settings import Settings, read_variable
-from backoffice.sources import PostgresConnection, SourceConfig, load_source
+from backoffice.sources import PostgresConnection, PushConnection, SourceConfig, load_source
+
+Collector = PostgresCollector | FileCollector | PushCollector
 
 
 def collect(
@@ -62,13 +65,11 @@ def resync(settings: Settings, source: str, table: str) -> Manifest | None:
         CollectError: there is no such table, or the source cannot be collected from as it stands.
     """
     collector = _collector(settings, source_config(settings, source))
-    if isinstance(collector, FileCollector):
-        raise CollectError(
-            "files are read whole each time, there is nothing to copy again",
-            where=f"source {source}",
-            next_step="drop a corrected file into its folder",
-        )
-    return collector.resync(table)
+    if isinstance(collector, PostgresCollector):
+        return collector.resync(table)
+    raise CollectError(
+        "only tables of a database are copied again", where=f"source {source}", next_step=_again(collector)
+    )
 
 
 def backfill(
@@ -91,12 +92,21 @@ def backfill(
         CollectError: there is no such table, no row can be found by day, or the source cannot be collected from.
     """
     config = source_config(settings, source)
-    asked = Backfill(reads=_reads(config, table), first=first, last=last)
     collector = _collector(settings, config)
+    if isinstance(collector, PushCollector):
+        raise CollectError("rows of a day cannot be read again", where=f"source {source}", next_step=_again(collector))
+    asked = Backfill(reads=_reads(config, table), first=first, last=last)
     if isinstance(collector, FileCollector):
         landed: list[Manifest] = []
         return landed if collector.backfill(asked, landed.append) else None
     return collector.backfill(asked)
+
+
+def _again(collector: Collector) -> str:
+    """How rows of a source come again."""
+    if isinstance(collector, FileCollector):
+        return "drop a corrected file into its folder"
+    return "have its sender send them again, as new events"
 
 
 def _reads(config: SourceConfig, table: str | None) -> tuple[str, ...]:
@@ -127,10 +137,12 @@ def source_config(settings: Settings, source: str) -> SourceConfig:
     return load_source(path)
 
 
-def _collector(settings: Settings, config: SourceConfig) -> PostgresCollector | FileCollector:
+def _collector(settings: Settings, config: SourceConfig) -> Collector:
     store = LocalBatchStore(settings.landing_dir)
     if isinstance(config.connection, PostgresConnection):
         return PostgresCollector(config, database_url(settings, config.source, config.connection), store, settings)
+    if isinstance(config.connection, PushConnection):
+        return PushCollector(config, store, settings)
     return FileCollector(config, store, settings)
 
 

@@ -4,7 +4,7 @@ In: Parquet files and an offset, through :class:`BatchStore.begin`. Out: :class:
 through :meth:`BatchStore.batches`. A batch without a manifest does not exist.
 """
 
-from backoffice.landing.envelope import ENVELOPE, EXTRA, envelope_schema
+from backoffice.landing.envelope import ENVELOPE, EVENT, EXTRA, envelope_schema
 from backoffice.landing.local import LocalBatchStore
 from backoffice.landing.manifest import LandedTable, Manifest, fixes_of
 from backoffice.landing.parquet import parquet_writer
@@ -12,6 +12,7 @@ from backoffice.landing.store import BatchStore, OpenBatch
 
 __all__ = [
     "ENVELOPE",
+    "EVENT",
     "EXTRA",
     "BatchStore",
     "LandedTable",

@@ -20,6 +20,9 @@ ENVELOPE: dict[str, tuple[str, pa.DataType, str]] = {
 EXTRA = "_extra"
 """Columns a file has and its read does not declare, as a JSON object of texts; in batches that have some."""
 
+EVENT = "_event"
+"""The whole record as it came, as JSON text; in batches of pushed events and of REST reads."""
+
 
 def envelope_schema() -> list[tuple[str, pa.DataType]]:
     """The envelope as Arrow fields, in order."""

@@ -119,6 +119,18 @@ def _found(path: str | None, column: str, data: Any, attributes: Mapping[str, An
     return attributes.get(path) if path.startswith("$") else value_at(data, path)
 
 
+def landed_path(column: str, path: str | None, *, pushed: bool) -> str:
+    """JSONPath of a column's value in the record as it landed: an event, or an object of a REST answer."""
+    if path is None:
+        steps = [column]
+    elif path.startswith("$"):
+        return f'$."{path[1:]}"'
+    else:
+        steps = path.split(".")
+    named = [f"[{step}]" if step.isdigit() else f'."{step}"' for step in steps]
+    return "$" + ('."data"' if pushed else "") + "".join(named)
+
+
 def as_json(value: Any) -> str:
     """JSON text of a decoded value, its decimals with all their digits."""
     return _ENCODER.encode(value).decode()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import duckdb
 
 from backoffice.errors import WarehouseError
-from backoffice.landing import ENVELOPE, EXTRA, Manifest
+from backoffice.landing import ENVELOPE, EVENT, EXTRA, Manifest
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import raw_name
+from backoffice.sources.records import landed_path
 
 BOOKKEEPING = {"_batch_seq": "BIGINT", "_derived": "BOOLEAN", "_generation": "BIGINT"}
 """Added at loading: batch number, whether the row is a delete we concluded, and the build that loaded it."""
@@ -88,6 +89,9 @@ def stage_incoming(
     if _is_file(config):
         source = _with_declared_since(config, read, present, source)
         present |= columns.keys()
+    elif EVENT in present:
+        source = _from_events(config, read, present, source)
+        present |= columns.keys()
     if missing := [name for name in (*columns, *ENVELOPE) if name not in present]:
         raise WarehouseError(
             f"landed files of {config.source}.{read} have no column {', '.join(missing)}",
@@ -128,6 +132,20 @@ def _with_declared_since(config: SourceConfig, read: str, present: set[str], sou
     )
     beside = f"SELECT *, CAST(CAST({EXTRA} AS JSON) AS MAP(VARCHAR, VARCHAR)) AS beside FROM {filled}"
     return f"(SELECT * EXCLUDE (beside) REPLACE ({texts}) FROM ({beside}))"
+
+
+def _from_events(config: SourceConfig, read: str, present: set[str], source: str) -> str:
+    """A relation with every declared column: one that was declared after records landed takes its value from them."""
+    pushed = config.connection.kind == "push"
+    paths = config.reads[read].paths
+    columns: list[str] = []
+    for name, kind in config.reads[read].columns.items():
+        path = _literal(landed_path(name, paths.get(name), pushed=pushed))
+        # of a deletion only the key lands, and what did not fit is null for good
+        text = f"json_extract_string({EVENT}, {path})"
+        found = f"CASE WHEN _op <> 'd' AND _defect IS NULL THEN try_cast({text} AS {kind}) END"
+        columns.append(f'coalesce("{name}", {found}) AS "{name}"' if name in present else f'{found} AS "{name}"')
+    return f"(SELECT {', '.join(columns)}, {', '.join(ENVELOPE)} FROM {source})"
 
 
 def _literal(text: str) -> str:
