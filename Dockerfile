@@ -38,7 +38,7 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
 USER backoffice
 WORKDIR /var/lib/backoffice
 VOLUME /var/lib/backoffice
-EXPOSE 28080 28090
+EXPOSE 28080 28090 28091
 HEALTHCHECK --interval=30s --timeout=20s --start-period=120s --retries=3 CMD ["backoffice", "health", "api-server"]
 ENTRYPOINT ["backoffice"]
 CMD ["run", "api-server"]

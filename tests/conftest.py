@@ -69,6 +69,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
         platform_port=_free_port(),
         airflow_port=_free_port(),
         watch_port=_free_port(),
+        push_port=_free_port(),
     )
     yield made
     shutil.rmtree(shared_dir(made.home), ignore_errors=True)

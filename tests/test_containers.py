@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from backoffice.airflow.environment import child_environment
 from backoffice.cli.main import app
 from backoffice.cli.parts import PREPARE, part_health
-from backoffice.cli.supervise import components
+from backoffice.cli.supervise import parts
 from backoffice.errors import ServerError
 from backoffice.ops.postgres import _PLATFORM_OPTIONS, _SOURCE_OPTIONS
 from backoffice.ops.psql import psql_program
@@ -180,19 +180,19 @@ def test_variables_to_fill_in_are_explained_in_the_example():
 
 
 def test_the_services_are_the_parts_the_platform_is_made_of(settings):
-    parts = {component.name for component in components(settings)} | {PREPARE}
+    names = {component.name for component in parts(settings)} | {PREPARE}
     commands = {name: service["command"] for name, service in OURS.items()}
-    assert commands == {name: ["run", name] for name in parts}
+    assert commands == {name: ["run", name] for name in names}
     assert all(service["image"] == f"backoffice:{PROJECT['version']}" for service in OURS.values())
     for words in (["run"], ["health"]):
         assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
 
 
 def test_what_a_part_executes_exists(settings):
-    commands = [list(component.command) for component in components(settings)]
+    commands = [list(component.command) for component in parts(settings)]
     assert all(command[:2] == [sys.executable, "-m"] for command in commands)
     ours = {command[2] for command in commands} - {"airflow"}
-    assert ours == {"backoffice.simulate", "backoffice.watch"}
+    assert ours == {"backoffice.simulate", "backoffice.watch", "backoffice.push"}
     assert all(importlib.util.find_spec(f"{name}.__main__") for name in ours)
     # Airflow's own parser takes its commands with their options
     parse = "import json, sys; from airflow.cli.cli_parser import get_parser\n"
@@ -230,8 +230,10 @@ def test_ports_are_the_settings_and_on_this_host_only(dockerfile):
         "source-db": [f"127.0.0.1:{DEFAULTS['source_port']}:5432"],
         "api-server": [f"127.0.0.1:{DEFAULTS['airflow_port']}:{DEFAULTS['airflow_port']}"],
         "watch": [f"127.0.0.1:{DEFAULTS['watch_port']}:{DEFAULTS['watch_port']}"],
+        "push": [f"127.0.0.1:{DEFAULTS['push_port']}:{DEFAULTS['push_port']}"],
     }
-    assert ("EXPOSE", f"{DEFAULTS['airflow_port']} {DEFAULTS['watch_port']}") in final_stage(dockerfile)
+    exposed = " ".join(str(DEFAULTS[f"{name}_port"]) for name in ("airflow", "watch", "push"))
+    assert ("EXPOSE", exposed) in final_stage(dockerfile)
 
 
 def test_every_part_shares_the_volume_and_the_environment(dockerfile):

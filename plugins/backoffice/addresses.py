@@ -78,6 +78,11 @@ def airflow_page(settings: Settings) -> str:
     return f"http://{LOOPBACK}:{settings.airflow_port}"
 
 
+def push_address(settings: Settings) -> str:
+    """Where senders on this machine find the push endpoint, without a slash at the end."""
+    return f"http://{LOOPBACK}:{settings.push_port}"
+
+
 def postgres_url(port: int, database: str, user: str, password: str) -> str:
     """URL of a database on this machine; the parts are escaped."""
     return f"postgresql://{_escape(user)}:{_escape(password)}@{LOOPBACK}:{port}/{_escape(database)}"

@@ -38,6 +38,7 @@ COMMANDS = (
     "rollback",
     "compact",
     "doctor",
+    "push",
     "quarantine",
 )
 

@@ -105,7 +105,7 @@ class Containers:
 @pytest.fixture
 def containers(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Containers]:
     tmp_path.chmod(0o755)
-    made = Containers(tmp_path, {name: free_port() for name in ("PLATFORM", "SOURCE", "AIRFLOW", "WATCH")})
+    made = Containers(tmp_path, {name: free_port() for name in ("PLATFORM", "SOURCE", "AIRFLOW", "WATCH", "PUSH")})
     servers = [
         EmbeddedPostgres(
             name.lower(),

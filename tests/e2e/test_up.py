@@ -31,7 +31,7 @@ class Installation:
         self.env = {
             name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFICE_", "AIRFLOW"))
         }
-        names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT", "WATCH_PORT")
+        names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT", "WATCH_PORT", "PUSH_PORT")
         self.env |= {f"BACKOFFICE_{name}": str(port) for name, port in zip(names, ports, strict=True)}
         self.env |= {"BACKOFFICE_HOME": str(home), "TERM": "dumb", "COLUMNS": "200"}
         self.airflow = f"http://127.0.0.1:{ports[2]}"

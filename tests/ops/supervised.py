@@ -60,7 +60,9 @@ class Recorder:
 
 def components(journal: Path) -> list[Component]:
     python = sys.executable
+    late = [Component("late", (python, "-c", LOGGED, str(journal), "late"), {})]
     return [
+        *(late if journal.with_name("wanted").exists() else []),
         Component("api", (python, "-c", LOGGED, str(journal), "api"), {}, stop_last=True),
         Component("worker", (python, "-c", PARENT), {}),
         Component("shop", (python, "-c", LOGGED, str(journal), "shop"), {}),

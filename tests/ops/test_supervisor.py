@@ -106,6 +106,17 @@ def test_a_killed_component_is_started_again_without_its_leftovers(settings, sup
     assert state_of(settings).components["api"].restarts == 0
 
 
+def test_a_component_wanted_later_is_started_beside_the_others(settings, supervisor):
+    before = {name: pid_of(settings, name) for name in ("api", "worker", "shop")}
+    (settings.home / "wanted").touch()
+    wait_until(lambda: "late started" in journal(settings))
+    wait_until(lambda: "late" in state_of(settings).components)
+    assert {name: pid_of(settings, name) for name in before} == before
+    (settings.home / "wanted").unlink()  # nothing is stopped before the end
+    assert stop(settings)
+    assert journal(settings).count("late started") == 1 and "late stopped" in journal(settings)
+
+
 def test_a_second_supervisor_is_kept_away(settings, supervisor):
     with pytest.raises(ServerError, match="already running"), only_one(settings):
         pass

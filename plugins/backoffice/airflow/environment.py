@@ -20,6 +20,7 @@ _NO_TELEMETRY = {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     "DO_NOT_TRACK": "1",
     "GX_ANALYTICS_ENABLED": "false",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
     "SCARF_ANALYTICS": "false",
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
 }

@@ -11,8 +11,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from backoffice.addresses import airflow_page, marts_url
+from backoffice.addresses import airflow_page, marts_url, push_address
 from backoffice.airflow.names import ADMIN
+from backoffice.airflow.sources import readable_sources
 from backoffice.cli.console import out
 from backoffice.cli.published import read_status
 from backoffice.publish.file import STABLE
@@ -35,10 +36,16 @@ def card_lines(settings: Settings) -> list[tuple[str, str]]:
         ("  BI tools", marts_url(settings)),
         ("DuckDB", f'{command} sql "{_TABLES_QUERY}"'),
         ("  file", f"{file} (open it read-only; replaced every {settings.marts_file_seconds:.0f} s)"),
+        *_push_lines(settings, command),
         ("passwords", f"{settings.secrets_path} (only you can read it)"),
         ("published", _published(settings)),
         ("more", f"{command} status   make down"),
     ]
+
+
+def _push_lines(settings: Settings, command: str) -> list[tuple[str, str]]:
+    pushed = [name for name, config in readable_sources(settings).items() if config.connection.kind == "push"]
+    return [("push", f"{push_address(settings)}/docs   {command} push keys {pushed[0]}")] if pushed else []
 
 
 def print_card(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from backoffice.cli import alerts, contracts, data, doctor, mapping, parts, platform, quarantine, repair, versions
+from backoffice.cli import alerts, contracts, data, doctor, mapping, parts, platform, push, quarantine, repair, versions
 from backoffice.cli.console import show_error
 from backoffice.errors import BackofficeError
 
@@ -38,5 +38,6 @@ app.add_typer(versions.app)
 app.add_typer(doctor.app)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(mapping.app, name="map")
+app.add_typer(push.app, name="push")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(alerts.app, name="alerts")

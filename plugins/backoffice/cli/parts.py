@@ -14,7 +14,7 @@ import typer
 from backoffice.addresses import LOOPBACK
 from backoffice.airflow.health import component_health
 from backoffice.cli.console import err, out
-from backoffice.cli.supervise import components, preparations
+from backoffice.cli.supervise import parts, preparations
 from backoffice.errors import ServerError, SettingsError
 from backoffice.settings import Settings, get_settings
 
@@ -40,7 +40,7 @@ def run(
             err.print(step.title)
             step.run()
         return
-    known = {component.name: component for component in components(settings)}
+    known = {component.name: component for component in parts(settings)}
     if part not in known:
         raise SettingsError(f"there is no part {part!r}", next_step=f"parts are: {', '.join([PREPARE, *known])}")
     component = known[part]
@@ -49,7 +49,7 @@ def run(
 
 @app.command()
 def health(
-    part: Annotated[str, typer.Argument(help="api-server, scheduler, dag-processor, triggerer or watch.")],
+    part: Annotated[str, typer.Argument(help="api-server, scheduler, dag-processor, triggerer, watch or push.")],
 ) -> None:
     """Ask a running part how it is; ends with 1 when it is not healthy."""
     out.print(f"{part} is {part_health(get_settings(), part)}", markup=False)
@@ -62,20 +62,21 @@ def part_health(settings: Settings, part: str) -> str:
         ServerError: it is not, or cannot be asked.
         SettingsError: there is no such part, or nobody can ask it.
     """
-    if part == "watch":
-        found = _watch_health(settings)
+    ports = {"watch": settings.watch_port, "push": settings.push_port}
+    if part in ports:
+        found = _health_at(ports[part])
     elif part in _AIRFLOW:
         found = component_health(settings).get(_AIRFLOW[part], "out of reach")
     else:
-        raise SettingsError(f"{part!r} cannot be asked", next_step=f"parts are: {', '.join([*_AIRFLOW, 'watch'])}")
+        raise SettingsError(f"{part!r} cannot be asked", next_step=f"parts are: {', '.join([*_AIRFLOW, *ports])}")
     if found != "healthy":
         raise ServerError(f"{part} is {found}", next_step="its log says why")
     return found
 
 
-def _watch_health(settings: Settings) -> str:
+def _health_at(port: int) -> str:
     try:
-        answer = httpx.get(f"http://{LOOPBACK}:{settings.watch_port}/health", timeout=_TIMEOUT_SECONDS)
+        answer = httpx.get(f"http://{LOOPBACK}:{port}/health", timeout=_TIMEOUT_SECONDS)
     except httpx.HTTPError:
         return "out of reach"
     return "healthy" if answer.is_success else answer.text.strip()

@@ -14,7 +14,7 @@ from backoffice.airflow.health import component_health, failed_runs, failed_task
 from backoffice.airflow.names import REFRESH_DAG
 from backoffice.cli.console import err
 from backoffice.cli.published import published_version
-from backoffice.cli.supervise import servers
+from backoffice.cli.supervise import is_pushed_to, servers
 from backoffice.errors import ServerError
 from backoffice.ops.lifecycle import spawn
 from backoffice.ops.postgres_process import refuse_taken_port
@@ -57,6 +57,8 @@ def check_ports(settings: Settings) -> None:
             refuse_taken_port(server.port, server.setting)
     refuse_taken_port(settings.airflow_port, "BACKOFFICE_AIRFLOW_PORT")
     refuse_taken_port(settings.watch_port, "BACKOFFICE_WATCH_PORT")
+    if is_pushed_to(settings):
+        refuse_taken_port(settings.push_port, "BACKOFFICE_PUSH_PORT")
 
 
 class _Progress:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from backoffice.airflow.components import airflow_components, prepare_airflow
 from backoffice.airflow.environment import child_environment, inherited_environment
+from backoffice.airflow.sources import readable_sources
 from backoffice.errors import BackofficeError
 from backoffice.ops.postgres import (
     EmbeddedPostgres,
@@ -45,10 +46,28 @@ def preparations(settings: Settings) -> Sequence[Preparation]:
 def components(settings: Settings) -> Sequence[Component]:
     """The processes to keep running, in the order they start."""
     wanted = [*airflow_components(settings), watch_component(settings)]
+    if is_pushed_to(settings):
+        wanted.insert(0, push_component(settings))
     if _has_demo(settings):
         command = (sys.executable, "-m", "backoffice.simulate")
         wanted.insert(0, Component("demo-shop", command, child_environment(settings)))
     return wanted
+
+
+def parts(settings: Settings) -> Sequence[Component]:
+    """The processes there can be: a container of one runs whether it is wanted yet or not."""
+    wanted = components(settings)
+    return wanted if is_pushed_to(settings) else [push_component(settings), *wanted]
+
+
+def push_component(settings: Settings) -> Component:
+    """The push endpoint: it needs nothing of the others, and senders find it while they start or stop."""
+    return Component("push", (sys.executable, "-m", "backoffice.push"), inherited_environment(settings))
+
+
+def is_pushed_to(settings: Settings) -> bool:
+    """Whether a source is pushed, so that there is something for the endpoint to serve."""
+    return any(config.connection.kind == "push" for config in readable_sources(settings).values())
 
 
 def watch_component(settings: Settings) -> Component:

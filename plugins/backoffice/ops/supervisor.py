@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.5
 _SERVER_WATCH_SECONDS = 5.0
+_COMPONENT_WATCH_SECONDS = 2.0
 # A collector ends at once; a refresh step may be in the middle of a build. Killing it loses nothing.
 _STOP_SECONDS = 45.0
 
@@ -62,7 +63,8 @@ class Supervisor:
         settings: folders and log sizes.
         servers: database servers, in the order they start.
         preparations: done in order after the servers run.
-        components: called after the preparations, because a component's environment may depend on them.
+        components: called after the preparations, because a component's environment may depend on them, and again
+            every few seconds: one that is wanted since then is started. None is stopped before the end.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._state = new_state()
         self._servers_due = 0.0
+        self._components_due = 0.0
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT.
@@ -112,20 +115,28 @@ class Supervisor:
             self._enter(preparation.title)
             preparation.run()
         self._enter("starting the processes")
-        for component in self._components():
+        self._start_wanted()
+        self._enter(RUNNING)
+
+    def _start_wanted(self) -> bool:
+        """Start the components that do not run yet; whether there were any."""
+        self._components_due = time.monotonic() + _COMPONENT_WATCH_SECONDS
+        known = {child.component.name for child in self._children}
+        wanted = [component for component in self._components() if component.name not in known]
+        for component in wanted:
             child = SupervisedProcess(
                 component, self._settings.logs_dir / f"{component.name}.log", self._settings.log_file_mb * 1_000_000
             )
             self._children.append(child)
             child.start()
-        self._enter(RUNNING)
+        return bool(wanted)
 
     def _watch(self) -> None:
         while not self._stopping.wait(_WATCH_SECONDS):
             rotate(supervisor_log(self._settings), self._settings.log_file_mb * 1_000_000)
             self._watch_servers()
             changes = [child.watch() for child in self._children]
-            if any(changes):
+            if any(changes) or (time.monotonic() >= self._components_due and self._start_wanted()):
                 self._write()
 
     def _watch_servers(self) -> None:

@@ -53,6 +53,7 @@ class Served:
         self._inboxes: dict[str, Inbox] = {}
         self._found: dict[str, Pushed] = {}
         self._looked = float("-inf")
+        self._told: dict[str, str] = {}
 
     def find(self, name: str) -> Pushed | None:
         """The source of this name, if it is pushed."""
@@ -80,8 +81,11 @@ class Served:
             try:
                 served[name] = self._serve(config)
             except BackofficeError as error:
-                if name not in self._found:
-                    _log.error("%s is not served: %s", name, error)
+                if name in self._found:
+                    served[name] = self._found[name]
+                if self._told.get(name) != str(error):  # once, not each second
+                    _log.error("%s cannot be served as it is declared: %s", name, error)
+                    self._told[name] = str(error)
         self._found = served
 
     def _serve(self, config: SourceConfig) -> Pushed:
@@ -98,11 +102,6 @@ class Served:
         if name not in self._inboxes:
             self._inboxes[name] = Inbox(self._settings, name, self._store)
         return Pushed(config, EventReader(config.reads, schemas), self._inboxes[name], keys)
-
-
-def has_push_source(settings: Settings) -> bool:
-    """Whether there is anything to serve."""
-    return any(config.connection.kind == "push" for config in read_sources(settings.sources_dir)[0].values())
 
 
 def contract_schema(contracts: Path, read: ReadTable) -> dict[str, Any]:
