@@ -85,7 +85,7 @@
 {% macro leave_behind(entity, references, leaving, successor=none) -%}
     insert into {{ source('meta', 'touched') }}
     {%- for column in references %}
-    select distinct '{{ entity }}.{{ column }}', md5(t.source_relation || '|' || t.{{ column }}), {{ generation() }}
+    select distinct '{{ entity }}.{{ column }}', {{ key_of('t', column) }}, {{ generation() }}
     from {{ leaving }} and t.{{ column }} is not null
         {%- if successor %} and {{ successor }}.{{ column }} is distinct from t.{{ column }}{% endif %}
     {{ 'union all' if not loop.last }}
@@ -121,7 +121,7 @@
     {%- endif %}
     delete from {{ this }} where {{ key }} in ({{ requalified(entity) }});
     delete from {{ source('meta', 'waiting') }}
-    where entity = '{{ entity }}' and native_key in ({{ requalified(entity) }})
+    where entity = '{{ entity }}' and key in ({{ requalified(entity) }})
     {%- endif -%}
 {% endmacro %}
 
@@ -130,7 +130,7 @@
      or a.{{ parent.column }} is null
      or exists (
         select 1 from {{ ref('base_' ~ parent.table) }} as p
-        where p.{{ parent.table }}_key = md5(a.source_relation || '|' || a.{{ parent.column }})
+        where p.{{ parent.table }}_key = {{ key_of('a', parent.column) }}
      ))
 {%- endmacro %}
 
@@ -248,7 +248,7 @@ where newest.newest_rank = 1
     select
         '{{ entity }}' as entity,
         a.source_relation,
-        a.{{ key }} as native_key,
+        a.{{ key }} as key,
         a._batch_id as batch_id,
         a._row_no as row_no,
         concat_ws(', ', {{ waits_for }}) as waits_for,

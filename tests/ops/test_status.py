@@ -27,8 +27,8 @@ def _shop(settings: Settings) -> tuple[bool, int, int]:
             SELECT 'shop' AS source, 'orders' AS table_name, 'shop-1' AS batch_id, 3 AS row_no, r AS rule,
                 1 AS generation FROM (VALUES ('hold'), ('document')) AS t (r);
             INSERT INTO meta.waiting (
-                entity, source_relation, native_key, batch_id, row_no, waits_for, since_generation)
-            VALUES ('sales_order', 'shop', 'k', 'shop-1', 4, 'customer 1', 1)"""
+                entity, source_relation, key, batch_id, row_no, waits_for, since_generation)
+            VALUES ('sales_order', 'shop', uuid(), 'shop-1', 4, 'customer 1', 1)"""
         )
         found = _source(settings, connection.execute(_SOURCES, {"shown": 1}).fetchall()[0], datetime.now(UTC))
     return found.is_late, found.landed_rows, found.accepted_rows

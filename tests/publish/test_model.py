@@ -36,6 +36,7 @@ def test_wrong_declarations_are_refused(values, said):
         ("timestamptz", "timestamp with time zone"),
         ("HUGEINT", "numeric(38,0)"),
         ("VARCHAR[]", "text[]"),
+        ("uuid", "uuid"),
     ],
 )
 def test_types_have_one_counterpart(duckdb_type, postgres_type):

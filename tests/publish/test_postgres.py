@@ -8,6 +8,7 @@ import string
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.publish.support import (
@@ -145,6 +146,22 @@ def test_values_arrive_exactly(warehouse, marts):
     read = {row[0]: dict(zip(LINES.column_names, row, strict=True)) for row in marts.rows(LINES)}
     for row in extremes:  # also against what was put in, not only against what DuckDB gives back
         assert read[row["line_key"]] == {name: row.get(name) for name in LINES.column_names}
+
+
+def test_rows_are_removed_by_keys_that_are_no_text(warehouse, marts):
+    keys = [UUID(int=number) for number in range(3)]
+    columns = (PublishedColumn("entry_key", "UUID", "Key of the entry."), *LINES.columns[1:])
+    entries = with_columns(LINES, *columns, name="fct_entries", key="entry_key")
+    warehouse.create(entries)
+    warehouse.put(entries, *({"entry_key": key, "note": "n"} for key in keys))
+    marts.publish(warehouse, [entries])
+    warehouse.build()
+    warehouse.remove(entries, keys[0])
+    warehouse.put(entries, {"entry_key": keys[1], "note": "changed"})  # its old row is logged as removed, too
+    (change,) = marts.publish(warehouse, [entries])
+    assert (change.inserted, change.updated, change.deleted) == (0, 1, 1)
+    assert marts.rows(entries) == warehouse.rows(entries)
+    assert [row[0] for row in marts.rows(entries)] == keys[1:]
 
 
 def test_nan_arrives(warehouse, marts):

@@ -233,7 +233,7 @@ def test_incremental_equals_full(make_world: Callable[..., Any], seed: int) -> N
     for model in HASHED:
         assert steps[model] == full[model], model
     assert steps["fct_sales_order_lines"], "the random world has no lines: the comparison would be empty"
-    waiting = "SELECT entity, native_key, batch_id, row_no, waits_for FROM meta.waiting ORDER BY ALL"
+    waiting = "SELECT entity, key, batch_id, row_no, waits_for FROM meta.waiting ORDER BY ALL"
     assert world.query(waiting) == whole.query(waiting)
 
 

@@ -10,7 +10,7 @@ with {{ history(
 ) }}
 
 select
-    md5(h.customer_key || '|' || cast(epoch_us(h.valid_from) as varchar)) as customer_key,
+    {{ hashed("h.customer_key || '|' || cast(epoch_us(h.valid_from) as varchar)") }} as customer_key,
     h.customer_key as customer_entity_key,
     b.source_relation,
     b.customer_id,

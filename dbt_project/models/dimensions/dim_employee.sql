@@ -67,7 +67,7 @@ assigned as (
 )
 
 select
-    md5(d.employee_entity_key || '|' || cast(epoch_us(d.valid_from) as varchar)) as employee_key,
+    {{ hashed("d.employee_entity_key || '|' || cast(epoch_us(d.valid_from) as varchar)") }} as employee_key,
     d.employee_entity_key,
     b.source_relation,
     b.employee_id,

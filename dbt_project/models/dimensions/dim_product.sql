@@ -10,7 +10,7 @@ with {{ history(
 ) }}
 
 select
-    md5(h.product_key || '|' || cast(epoch_us(h.valid_from) as varchar)) as product_key,
+    {{ hashed("h.product_key || '|' || cast(epoch_us(h.valid_from) as varchar)") }} as product_key,
     h.product_key as product_entity_key,
     b.source_relation,
     b.product_id,

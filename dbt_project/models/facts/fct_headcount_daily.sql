@@ -62,7 +62,7 @@ assigned as (
 )
 
 select
-    md5(a.employee_entity_key || '|' || cast(a.work_date as varchar)) as headcount_key,
+    {{ hashed("a.employee_entity_key || '|' || cast(a.work_date as varchar)") }} as headcount_key,
     a.employee_entity_key,
     a.source_relation,
     a.employee_id,

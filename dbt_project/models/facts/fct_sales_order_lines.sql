@@ -59,13 +59,13 @@ joined as (
     from lines as l
     inner join orders as o on o.source_relation = l.source_relation and o.order_id = l.order_id
     left join {{ ref('dim_customer') }} as c
-        on c.customer_entity_key = md5(o.source_relation || '|' || o.customer_id)
+        on c.customer_entity_key = {{ key_of('o', 'customer_id') }}
         and {{ in_force('o.received_at', 'c.valid_from', 'c.valid_to') }}
     left join {{ ref('dim_employee') }} as e
-        on e.employee_entity_key = md5(o.source_relation || '|' || o.salesperson_id)
+        on e.employee_entity_key = {{ key_of('o', 'salesperson_id') }}
         and {{ in_force('o.received_at', 'e.valid_from', 'e.valid_to') }}
     left join {{ ref('dim_product') }} as p
-        on p.product_entity_key = md5(l.source_relation || '|' || l.product_id)
+        on p.product_entity_key = {{ key_of('l', 'product_id') }}
         and {{ in_force('o.received_at', 'p.valid_from', 'p.valid_to') }}
     where not l.is_deleted and not o.is_deleted
 )

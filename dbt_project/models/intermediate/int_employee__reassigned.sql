@@ -1,5 +1,5 @@
 -- employees an assignment that changed or left belongs to, or belonged to before
-select md5(j.source_relation || '|' || j.employee_id) as key
+select {{ key_of('j', 'employee_id') }} as key
 from {{ ref('base_employment') }} as j
 where j._generation > (select b.published_generation from {{ ref('int_build') }} as b)
 

@@ -5,7 +5,7 @@ where e._generation > (select b.published_generation from {{ ref('int_build') }}
 
 union
 
-select md5(j.source_relation || '|' || j.employee_id) as key
+select {{ key_of('j', 'employee_id') }} as key
 from {{ ref('base_employment') }} as j
 cross join {{ ref('int_build') }} as b
 where
@@ -16,10 +16,10 @@ where
 
 union
 
-select md5(j.source_relation || '|' || j.employee_id) as key
+select {{ key_of('j', 'employee_id') }} as key
 from {{ ref('base_employment') }} as j
 inner join {{ ref('base_department') }} as d
-    on d.department_key = md5(j.source_relation || '|' || j.department_id)
+    on d.department_key = {{ key_of('j', 'department_id') }}
 where d._generation > (select b.published_generation from {{ ref('int_build') }} as b)
 
 union

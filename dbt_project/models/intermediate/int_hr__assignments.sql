@@ -2,7 +2,7 @@
 select
     j.employment_key,
     j.source_relation,
-    md5(j.source_relation || '|' || j.employee_id) as employee_key,
+    {{ key_of('j', 'employee_id') }} as employee_key,
     j.employee_id,
     j.company_id,
     j.department_id,
@@ -20,5 +20,5 @@ select
         order by j.fte_pct desc, j.effective_from asc, j.employment_id asc
     ) as precedence
 from {{ ref('base_employment') }} as j
-left join {{ ref('base_department') }} as d on d.department_key = md5(j.source_relation || '|' || j.department_id)
+left join {{ ref('base_department') }} as d on d.department_key = {{ key_of('j', 'department_id') }}
 where not j.is_deleted

@@ -85,7 +85,7 @@ class Table:
 
     @property
     def key_column(self) -> str:
-        """Name of the canonical key: md5 of source_relation and the native key."""
+        """Name of the canonical key: a hash of source_relation and the native key."""
         return f"{self.name}_key"
 
     def column(self, name: str) -> Column | None:

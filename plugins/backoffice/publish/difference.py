@@ -123,8 +123,9 @@ def removed_keys(model: PublishedModel) -> str:
 
     A rebuilt row is deleted and inserted: its key is logged as removed and exists, and what exists wins.
     """
+    kind = next(column.duckdb_type for column in model.columns if column.name == model.key)
     return f"""
         SELECT DISTINCT {escaped("removed.row_key")} || chr(10)
         FROM meta.removed_row AS removed
-        ANTI JOIN {model.relation} AS kept ON CAST(kept."{model.key}" AS VARCHAR) = removed.row_key
+        ANTI JOIN {model.relation} AS kept ON kept."{model.key}" = TRY_CAST(removed.row_key AS {kind})
         WHERE removed.model = '{model.name}' AND removed.generation > ?"""

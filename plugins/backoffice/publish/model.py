@@ -23,6 +23,7 @@ _POSTGRES = {
     "DOUBLE": "double precision",
     "DATE": "date",
     "TIMESTAMPTZ": "timestamp with time zone",
+    "UUID": "uuid",
 }
 
 

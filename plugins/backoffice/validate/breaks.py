@@ -20,6 +20,7 @@ from backoffice.contracts import Column, Contracts, Table
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, mapped_tables
 from backoffice.validate.rows import located
+from backoffice.warehouse import meta
 from backoffice.warehouse.load import overdue
 from backoffice.warehouse.raw import BOOKKEEPING
 
@@ -151,7 +152,7 @@ def _found_parents(connection: duckdb.DuckDBPyConnection, contracts: Contracts) 
     for table, column in _judged_columns(connection, contracts, "reference"):
         parent = column.foreign_key.table if column.foreign_key else table.name
         there = f"""EXISTS (SELECT 1 FROM base.base_{parent} AS p
-            WHERE p.{parent}_key = md5(v.source_relation || '|' || v.value))"""
+            WHERE p.{parent}_key = {meta.key_of("v.source_relation", "v.value")})"""
         header = f"""EXISTS (SELECT 1 FROM meta.quarantined AS q WHERE q.entity = '{parent}' AND q.rule = 'document'
             AND q.source_relation = v.source_relation AND q.key = v.value)"""
         is_header = table.document is not None and table.document.column == column.name

@@ -21,6 +21,7 @@ from backoffice.contracts import Contracts
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, mapped_tables
 from backoffice.validate.rows import all_located, document_name, located
+from backoffice.warehouse import meta
 from backoffice.warehouse.load import transaction
 
 _DOCUMENT_CAUSES = "('document', 'hold')"
@@ -306,7 +307,7 @@ class _Settling:
         old = "true" if self._rebuilding else f"c.generation < {self._generation}"
         self._execute(
             f"""INSERT INTO meta.requalified
-            SELECT DISTINCT c.entity, c.source_relation, c.key, md5(c.source_relation || '|' || c.key),
+            SELECT DISTINCT c.entity, c.source_relation, c.key, {meta.key_of("c.source_relation", "c.key")},
                 {self._generation}::BIGINT
             FROM changed AS c WHERE c.key IS NOT NULL AND {old}"""
         )
@@ -321,7 +322,7 @@ class _Settling:
             if joined & reads:
                 self._execute(
                     f"""INSERT INTO meta.requalified SELECT DISTINCT entity, source_relation, key,
-                        md5(source_relation || '|' || key), {self._generation}::BIGINT
+                        {meta.key_of("source_relation", "key")}, {self._generation}::BIGINT
                     FROM ({located(item)}) AS l WHERE key IS NOT NULL"""
                 )
 

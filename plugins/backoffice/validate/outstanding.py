@@ -21,6 +21,7 @@ from backoffice.errors import ValidationError
 from backoffice.landing import BatchStore, Manifest
 from backoffice.settings import Settings
 from backoffice.validate.verdicts import DECISION, SOURCE, VERDICT
+from backoffice.warehouse import meta
 
 HOLD, WITH_DOCUMENT, REPLACED = "hold", "document", "fix"
 """Causes in ``meta.quarantined.rule`` that are no rule of a suite."""
@@ -163,7 +164,7 @@ def _find_superseded(connection: duckdb.DuckDBPyConnection) -> None:
             f"""INSERT INTO superseded
             SELECT DISTINCT q.batch_id, q.row_no FROM meta.quarantined AS q
             LEFT JOIN meta.fix AS f ON f.batch_id = q.batch_id AND f.row_no = q.row_no
-            JOIN base.base_{entity} AS b ON b.{entity}_key = md5(q.source_relation || '|' || q.key)
+            JOIN base.base_{entity} AS b ON b.{entity}_key = {meta.key_of("q.source_relation", "q.key")}
             WHERE q.entity = '{entity}' AND (b._batch_seq, b._row_no)
                 > (coalesce(f.root_seq, cast(right(q.batch_id, 10) AS BIGINT)), q.row_no)"""
         )

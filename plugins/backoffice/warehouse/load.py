@@ -147,7 +147,7 @@ def overdue(moment: datetime) -> str:
         JOIN meta.mapping AS m ON m.source_relation = w.source_relation AND m.entity = w.entity
         WHERE w.ingested_at + to_seconds(m.wait_seconds) < TIMESTAMPTZ '{moment.isoformat()}'
             AND NOT EXISTS (SELECT 1 FROM meta.waiting AS p WHERE p.entity = w.parent
-                AND p.native_key = md5(w.source_relation || '|' || w.value))"""
+                AND p.key = {meta.key_of("w.source_relation", "w.value")})"""
 
 
 def _new_day(connection: duckdb.DuckDBPyConnection, published: int) -> bool:

@@ -186,7 +186,7 @@ CREATE TABLE IF NOT EXISTS meta.requalified (
     entity VARCHAR NOT NULL,
     source_relation VARCHAR NOT NULL,
     native_key VARCHAR NOT NULL,
-    key VARCHAR NOT NULL,
+    key UUID NOT NULL,
     generation BIGINT NOT NULL
 );
 
@@ -195,7 +195,7 @@ CREATE TABLE IF NOT EXISTS meta.requalified (
 CREATE TABLE IF NOT EXISTS meta.waiting (
     entity VARCHAR NOT NULL,
     source_relation VARCHAR NOT NULL,
-    native_key VARCHAR NOT NULL,
+    key UUID NOT NULL,
     batch_id VARCHAR NOT NULL,
     row_no BIGINT NOT NULL,
     waits_for VARCHAR NOT NULL,
@@ -210,7 +210,7 @@ CREATE TABLE IF NOT EXISTS meta.waiting (
 -- keys a model must rebuild, recorded until the generation that touched them is published
 CREATE TABLE IF NOT EXISTS meta.touched (
     model VARCHAR NOT NULL,
-    key VARCHAR NOT NULL,
+    key UUID NOT NULL,
     generation BIGINT NOT NULL
 );
 
@@ -285,18 +285,30 @@ FROM meta.batch_table AS b LEFT JOIN counted AS c USING (source, table_name, bat
 """
 
 
-_DERIVED = ("verdict_batch", "judged", "verdict", "quarantined", "waiting", "mapping")
+# What is derived from landing, and a column by which its present layout is known: (table, column, type) → tables
+_LAYOUTS = {
+    ("quarantined", "rule", "VARCHAR"): ("verdict_batch", "judged", "verdict", "quarantined", "waiting", "mapping"),
+    ("waiting", "key", "UUID"): ("waiting", "requalified", "touched"),
+}
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """Create what is missing of the schema; what is derived from landing is derived anew when its layout changed."""
     connection.execute(DDL)
-    row = connection.execute(
-        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'meta' AND table_name = 'quarantined' "
-        "AND column_name = 'rule'"
-    ).fetchone()
-    if row and not row[0]:
-        connection.execute("".join(f"DROP TABLE IF EXISTS meta.{name};" for name in _DERIVED) + DDL)
+    found = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE schema_name = 'meta'"
+    ).fetchall()
+    old = {name for layout, names in _LAYOUTS.items() if layout not in found for name in names}
+    if old:
+        connection.execute("".join(f"DROP TABLE meta.{name};" for name in sorted(old)) + DDL)
+
+
+def key_of(source_relation: str, value: str) -> str:
+    """SQL of the key of the row that a value names in its source: ``<table>_key`` in the models.
+
+    The same as the macro ``key_of`` of the dbt project on DuckDB.
+    """
+    return f"CAST(md5({source_relation} || '|' || {value}) AS UUID)"
 
 
 def published_generation(connection: duckdb.DuckDBPyConnection) -> int:

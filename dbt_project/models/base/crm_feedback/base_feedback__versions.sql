@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as feedback_key,
+    cast(null as UUID) as feedback_key,
     cast(null as VARCHAR) as feedback_id,
     cast(null as VARCHAR) as source,
     cast(null as TIMESTAMPTZ) as submitted_at,
@@ -28,6 +28,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as bank_statement_key,
+    cast(null as UUID) as bank_statement_key,
     cast(null as VARCHAR) as statement_id,
     cast(null as VARCHAR) as bank_account_id,
     cast(null as INTEGER) as sequence_number,
@@ -25,6 +25,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

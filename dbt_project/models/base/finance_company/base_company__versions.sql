@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as company_key,
+    cast(null as UUID) as company_key,
     cast(null as VARCHAR) as company_id,
     cast(null as VARCHAR) as legal_name,
     cast(null as VARCHAR) as country_code,
@@ -26,6 +26,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

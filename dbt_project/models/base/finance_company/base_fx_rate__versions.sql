@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as fx_rate_key,
+    cast(null as UUID) as fx_rate_key,
     cast(null as VARCHAR) as from_currency,
     cast(null as VARCHAR) as to_currency,
     cast(null as DATE) as rate_date,
@@ -22,6 +22,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as invoice_key,
+    cast(null as UUID) as invoice_key,
     cast(null as VARCHAR) as invoice_id,
     cast(null as VARCHAR) as invoice_number,
     cast(null as VARCHAR) as company_id,
@@ -44,6 +44,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

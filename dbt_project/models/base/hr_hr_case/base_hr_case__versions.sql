@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as hr_case_key,
+    cast(null as UUID) as hr_case_key,
     cast(null as VARCHAR) as case_id,
     cast(null as TIMESTAMPTZ) as opened_at,
     cast(null as VARCHAR) as reporter_id,
@@ -30,6 +30,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

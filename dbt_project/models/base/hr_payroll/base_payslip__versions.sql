@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as payslip_key,
+    cast(null as UUID) as payslip_key,
     cast(null as VARCHAR) as payslip_id,
     cast(null as VARCHAR) as payroll_run_id,
     cast(null as VARCHAR) as employee_id,
@@ -28,6 +28,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as it_asset_key,
+    cast(null as UUID) as it_asset_key,
     cast(null as VARCHAR) as asset_id,
     cast(null as VARCHAR) as asset_type,
     cast(null as VARCHAR) as assigned_to,
@@ -27,6 +27,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

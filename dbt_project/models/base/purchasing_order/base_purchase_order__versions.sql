@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as purchase_order_key,
+    cast(null as UUID) as purchase_order_key,
     cast(null as VARCHAR) as purchase_order_id,
     cast(null as VARCHAR) as company_id,
     cast(null as VARCHAR) as vendor_id,
@@ -26,6 +26,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

@@ -3,7 +3,7 @@
 
 select
     cast(null as VARCHAR) as source_relation,
-    cast(null as VARCHAR) as ticket_event_key,
+    cast(null as UUID) as ticket_event_key,
     cast(null as VARCHAR) as event_id,
     cast(null as VARCHAR) as ticket_id,
     cast(null as TIMESTAMPTZ) as event_at,
@@ -24,6 +24,6 @@ select
     cast(null as BIGINT) as _batch_seq,
     cast(null as BIGINT) as _row_no,
     cast(null as VARCHAR) as _timezone,
-    cast(null as VARCHAR) as _row_hash,
+    cast(null as UUID) as _row_hash,
     cast(null as BIGINT) as _generation
 where false

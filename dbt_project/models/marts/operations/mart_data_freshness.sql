@@ -35,7 +35,7 @@ waiting as (
 )
 
 select
-    md5(s.source || '|' || s.table_name) as source_table_key,
+    {{ hashed("s.source || '|' || s.table_name") }} as source_table_key,
     s.source,
     s.source_relation,
     s.table_name,

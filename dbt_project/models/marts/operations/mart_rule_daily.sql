@@ -58,8 +58,8 @@ failed as (
 )
 
 select
-    md5(f.source || '|' || f.table_name || '|' || f.gate || '|' || f.suite || '|' || f.rule || '|'
-        || cast(f.judged_on as varchar)) as rule_day_key,
+    {{ hashed("f.source || '|' || f.table_name || '|' || f.gate || '|' || f.suite || '|' || f.rule || '|'
+        || cast(f.judged_on as varchar)") }} as rule_day_key,
     f.source,
     f.table_name,
     f.gate,

@@ -30,7 +30,7 @@ out_now as (
 )
 
 select
-    md5(d.source || '|' || d.table_name || '|' || d.gate || '|' || d.suite || '|' || d.rule) as rule_key,
+    {{ hashed("d.source || '|' || d.table_name || '|' || d.gate || '|' || d.suite || '|' || d.rule") }} as rule_key,
     d.source,
     d.table_name,
     d.gate,

@@ -54,7 +54,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.compensation_id) as compensation_key,
+    {{ hashed("'shop|' || r.compensation_id") }} as compensation_key,
     r.compensation_id as compensation_id,
     r.employee_id as employee_id,
     r.component as component,
@@ -76,7 +76,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.compensation_id as varchar), '') || '|' || coalesce(cast(r.employee_id as varchar), '') || '|' || coalesce(cast(r.component as varchar), '') || '|' || coalesce(cast(r.frequency as varchar), '') || '|' || coalesce(cast(r.amount as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.effective_from as varchar), '') || '|' || coalesce(cast(r.effective_to as varchar), '') || '|' || coalesce(cast(r.approved_by as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.compensation_id as varchar), '') || '|' || coalesce(cast(r.employee_id as varchar), '') || '|' || coalesce(cast(r.component as varchar), '') || '|' || coalesce(cast(r.frequency as varchar), '') || '|' || coalesce(cast(r.amount as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.effective_from as varchar), '') || '|' || coalesce(cast(r.effective_to as varchar), '') || '|' || coalesce(cast(r.approved_by as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

@@ -92,7 +92,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.customer_id) as customer_key,
+    {{ hashed("'shop|' || r.customer_id") }} as customer_key,
     r.customer_id as customer_id,
     r.customer_number as customer_number,
     r.name as name,
@@ -128,7 +128,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.customer_id as varchar), '') || '|' || coalesce(cast(r.customer_number as varchar), '') || '|' || coalesce(cast(r.name as varchar), '') || '|' || coalesce(cast(r.customer_type as varchar), '') || '|' || coalesce(cast(r.tax_number as varchar), '') || '|' || coalesce(cast(r.email as varchar), '') || '|' || coalesce(cast(r.phone as varchar), '') || '|' || coalesce(cast(r.address_line as varchar), '') || '|' || coalesce(cast(r.postal_code as varchar), '') || '|' || coalesce(cast(r.city as varchar), '') || '|' || coalesce(cast(r.country_code as varchar), '') || '|' || coalesce(cast(r.region as varchar), '') || '|' || coalesce(cast(r.segment as varchar), '') || '|' || coalesce(cast(r.language_code as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.credit_limit as varchar), '') || '|' || coalesce(cast(r.payment_terms_days as varchar), '') || '|' || coalesce(cast(r.account_owner_id as varchar), '') || '|' || coalesce(cast(r.acquired_date as varchar), '') || '|' || coalesce(cast(r.status as varchar), '') || '|' || coalesce(cast(cast(null as DATE) as varchar), '') || '|' || coalesce(cast(r.consent_marketing as varchar), '') || '|' || coalesce(cast(r.created_at as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.customer_id as varchar), '') || '|' || coalesce(cast(r.customer_number as varchar), '') || '|' || coalesce(cast(r.name as varchar), '') || '|' || coalesce(cast(r.customer_type as varchar), '') || '|' || coalesce(cast(r.tax_number as varchar), '') || '|' || coalesce(cast(r.email as varchar), '') || '|' || coalesce(cast(r.phone as varchar), '') || '|' || coalesce(cast(r.address_line as varchar), '') || '|' || coalesce(cast(r.postal_code as varchar), '') || '|' || coalesce(cast(r.city as varchar), '') || '|' || coalesce(cast(r.country_code as varchar), '') || '|' || coalesce(cast(r.region as varchar), '') || '|' || coalesce(cast(r.segment as varchar), '') || '|' || coalesce(cast(r.language_code as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.credit_limit as varchar), '') || '|' || coalesce(cast(r.payment_terms_days as varchar), '') || '|' || coalesce(cast(r.account_owner_id as varchar), '') || '|' || coalesce(cast(r.acquired_date as varchar), '') || '|' || coalesce(cast(r.status as varchar), '') || '|' || coalesce(cast(cast(null as DATE) as varchar), '') || '|' || coalesce(cast(r.consent_marketing as varchar), '') || '|' || coalesce(cast(r.created_at as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

@@ -46,7 +46,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.department_id) as department_key,
+    {{ hashed("'shop|' || r.department_id") }} as department_key,
     r.department_id as department_id,
     r.company_id as company_id,
     r.name as name,
@@ -66,7 +66,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.department_id as varchar), '') || '|' || coalesce(cast(r.company_id as varchar), '') || '|' || coalesce(cast(r.name as varchar), '') || '|' || coalesce(cast(r.function as varchar), '') || '|' || coalesce(cast(r.is_back_office as varchar), '') || '|' || coalesce(cast(r.parent_department_id as varchar), '') || '|' || coalesce(cast(r.manager_id as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.department_id as varchar), '') || '|' || coalesce(cast(r.company_id as varchar), '') || '|' || coalesce(cast(r.name as varchar), '') || '|' || coalesce(cast(r.function as varchar), '') || '|' || coalesce(cast(r.is_back_office as varchar), '') || '|' || coalesce(cast(r.parent_department_id as varchar), '') || '|' || coalesce(cast(r.manager_id as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

@@ -66,7 +66,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.employee_id) as employee_key,
+    {{ hashed("'shop|' || r.employee_id") }} as employee_key,
     r.employee_id as employee_id,
     r.employee_number as employee_number,
     r.full_name as full_name,
@@ -99,7 +99,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.employee_id as varchar), '') || '|' || coalesce(cast(r.employee_number as varchar), '') || '|' || coalesce(cast(r.full_name as varchar), '') || '|' || coalesce(cast(r.work_email as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.birth_date as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.country_code as varchar), '') || '|' || coalesce(cast(r.language_code as varchar), '') || '|' || coalesce(cast(r.worker_type as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.original_hire_date as varchar), '') || '|' || coalesce(cast(r.last_hire_date as varchar), '') || '|' || coalesce(cast(r.termination_date as varchar), '') || '|' || coalesce(cast(r.termination_category as varchar), '') || '|' || coalesce(cast(cast(null as BOOLEAN) as varchar), '') || '|' || coalesce(cast(r.status as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.employee_id as varchar), '') || '|' || coalesce(cast(r.employee_number as varchar), '') || '|' || coalesce(cast(r.full_name as varchar), '') || '|' || coalesce(cast(r.work_email as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.birth_date as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.country_code as varchar), '') || '|' || coalesce(cast(r.language_code as varchar), '') || '|' || coalesce(cast(r.worker_type as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.original_hire_date as varchar), '') || '|' || coalesce(cast(r.last_hire_date as varchar), '') || '|' || coalesce(cast(r.termination_date as varchar), '') || '|' || coalesce(cast(r.termination_category as varchar), '') || '|' || coalesce(cast(cast(null as BOOLEAN) as varchar), '') || '|' || coalesce(cast(r.status as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

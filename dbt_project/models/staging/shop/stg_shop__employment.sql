@@ -65,7 +65,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.employment_id) as employment_key,
+    {{ hashed("'shop|' || r.employment_id") }} as employment_key,
     r.employment_id as employment_id,
     r.employee_id as employee_id,
     r.company_id as company_id,
@@ -92,7 +92,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.employment_id as varchar), '') || '|' || coalesce(cast(r.employee_id as varchar), '') || '|' || coalesce(cast(r.company_id as varchar), '') || '|' || coalesce(cast(r.department_id as varchar), '') || '|' || coalesce(cast(r.manager_id as varchar), '') || '|' || coalesce(cast(r.job_title as varchar), '') || '|' || coalesce(cast(r.job_level as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.work_arrangement as varchar), '') || '|' || coalesce(cast(r.fte_pct as varchar), '') || '|' || coalesce(cast(r.weekly_hours as varchar), '') || '|' || coalesce(cast(r.effective_from as varchar), '') || '|' || coalesce(cast(r.effective_to as varchar), '') || '|' || coalesce(cast(r.change_reason as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.employment_id as varchar), '') || '|' || coalesce(cast(r.employee_id as varchar), '') || '|' || coalesce(cast(r.company_id as varchar), '') || '|' || coalesce(cast(r.department_id as varchar), '') || '|' || coalesce(cast(r.manager_id as varchar), '') || '|' || coalesce(cast(r.job_title as varchar), '') || '|' || coalesce(cast(r.job_level as varchar), '') || '|' || coalesce(cast(cast(null as VARCHAR) as varchar), '') || '|' || coalesce(cast(r.work_arrangement as varchar), '') || '|' || coalesce(cast(r.fte_pct as varchar), '') || '|' || coalesce(cast(r.weekly_hours as varchar), '') || '|' || coalesce(cast(r.effective_from as varchar), '') || '|' || coalesce(cast(r.effective_to as varchar), '') || '|' || coalesce(cast(r.change_reason as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

@@ -62,7 +62,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.product_id) as product_key,
+    {{ hashed("'shop|' || r.product_id") }} as product_key,
     r.product_id as product_id,
     r.sku as sku,
     r.name as name,
@@ -87,7 +87,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.product_id as varchar), '') || '|' || coalesce(cast(r.sku as varchar), '') || '|' || coalesce(cast(r.name as varchar), '') || '|' || coalesce(cast(r.category as varchar), '') || '|' || coalesce(cast(r.unit_of_measure as varchar), '') || '|' || coalesce(cast(r.standard_cost as varchar), '') || '|' || coalesce(cast(r.cost_currency as varchar), '') || '|' || coalesce(cast(r.is_stocked as varchar), '') || '|' || coalesce(cast(r.reorder_point as varchar), '') || '|' || coalesce(cast(r.safety_stock as varchar), '') || '|' || coalesce(cast(r.lead_time_days as varchar), '') || '|' || coalesce(cast(r.status as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.product_id as varchar), '') || '|' || coalesce(cast(r.sku as varchar), '') || '|' || coalesce(cast(r.name as varchar), '') || '|' || coalesce(cast(r.category as varchar), '') || '|' || coalesce(cast(r.unit_of_measure as varchar), '') || '|' || coalesce(cast(r.standard_cost as varchar), '') || '|' || coalesce(cast(r.cost_currency as varchar), '') || '|' || coalesce(cast(r.is_stocked as varchar), '') || '|' || coalesce(cast(r.reorder_point as varchar), '') || '|' || coalesce(cast(r.safety_stock as varchar), '') || '|' || coalesce(cast(r.lead_time_days as varchar), '') || '|' || coalesce(cast(r.status as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

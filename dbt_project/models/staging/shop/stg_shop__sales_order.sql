@@ -85,7 +85,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.order_id) as sales_order_key,
+    {{ hashed("'shop|' || r.order_id") }} as sales_order_key,
     r.order_id as order_id,
     r.order_number as order_number,
     r.company_id as company_id,
@@ -118,7 +118,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.order_id as varchar), '') || '|' || coalesce(cast(r.order_number as varchar), '') || '|' || coalesce(cast(r.company_id as varchar), '') || '|' || coalesce(cast(r.customer_id as varchar), '') || '|' || coalesce(cast(r.channel as varchar), '') || '|' || coalesce(cast(r.received_at as varchar), '') || '|' || coalesce(cast(r.availability_checked_at as varchar), '') || '|' || coalesce(cast(r.confirmed_at as varchar), '') || '|' || coalesce(cast(r.salesperson_id as varchar), '') || '|' || coalesce(cast(r.requested_date as varchar), '') || '|' || coalesce(cast(r.promised_date as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.fx_rate as varchar), '') || '|' || coalesce(cast(r.net_amount as varchar), '') || '|' || coalesce(cast(r.tax_amount as varchar), '') || '|' || coalesce(cast(r.freight_amount as varchar), '') || '|' || coalesce(cast(r.gross_amount as varchar), '') || '|' || coalesce(cast(r.status as varchar), '') || '|' || coalesce(cast(r.cancelled_at as varchar), '') || '|' || coalesce(cast(r.cancel_reason as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.order_id as varchar), '') || '|' || coalesce(cast(r.order_number as varchar), '') || '|' || coalesce(cast(r.company_id as varchar), '') || '|' || coalesce(cast(r.customer_id as varchar), '') || '|' || coalesce(cast(r.channel as varchar), '') || '|' || coalesce(cast(r.received_at as varchar), '') || '|' || coalesce(cast(r.availability_checked_at as varchar), '') || '|' || coalesce(cast(r.confirmed_at as varchar), '') || '|' || coalesce(cast(r.salesperson_id as varchar), '') || '|' || coalesce(cast(r.requested_date as varchar), '') || '|' || coalesce(cast(r.promised_date as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.fx_rate as varchar), '') || '|' || coalesce(cast(r.net_amount as varchar), '') || '|' || coalesce(cast(r.tax_amount as varchar), '') || '|' || coalesce(cast(r.freight_amount as varchar), '') || '|' || coalesce(cast(r.gross_amount as varchar), '') || '|' || coalesce(cast(r.status as varchar), '') || '|' || coalesce(cast(r.cancelled_at as varchar), '') || '|' || coalesce(cast(r.cancel_reason as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

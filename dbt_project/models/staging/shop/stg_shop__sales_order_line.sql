@@ -71,7 +71,7 @@ with judged as (
 
 select
     'shop' as source_relation,
-    md5('shop|' || r.order_line_id) as sales_order_line_key,
+    {{ hashed("'shop|' || r.order_line_id") }} as sales_order_line_key,
     r.order_line_id as order_line_id,
     r.order_id as order_id,
     r.line_number as line_number,
@@ -99,7 +99,7 @@ select
     r._batch_seq,
     r._row_no,
     'Europe/Copenhagen' as _timezone,
-    md5(coalesce(cast(r.order_line_id as varchar), '') || '|' || coalesce(cast(r.order_id as varchar), '') || '|' || coalesce(cast(r.line_number as varchar), '') || '|' || coalesce(cast(r.product_id as varchar), '') || '|' || coalesce(cast(r.ordered_qty as varchar), '') || '|' || coalesce(cast(r.available_qty as varchar), '') || '|' || coalesce(cast(r.allocated_qty as varchar), '') || '|' || coalesce(cast(r.backordered_qty as varchar), '') || '|' || coalesce(cast(r.cancelled_qty as varchar), '') || '|' || coalesce(cast(r.unit_price as varchar), '') || '|' || coalesce(cast(r.discount_pct as varchar), '') || '|' || coalesce(cast(r.net_amount as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.list_price as varchar), '') || '|' || coalesce(cast(r.promised_date as varchar), '')) as _row_hash,
+    {{ hashed("coalesce(cast(r.order_line_id as varchar), '') || '|' || coalesce(cast(r.order_id as varchar), '') || '|' || coalesce(cast(r.line_number as varchar), '') || '|' || coalesce(cast(r.product_id as varchar), '') || '|' || coalesce(cast(r.ordered_qty as varchar), '') || '|' || coalesce(cast(r.available_qty as varchar), '') || '|' || coalesce(cast(r.allocated_qty as varchar), '') || '|' || coalesce(cast(r.backordered_qty as varchar), '') || '|' || coalesce(cast(r.cancelled_qty as varchar), '') || '|' || coalesce(cast(r.unit_price as varchar), '') || '|' || coalesce(cast(r.discount_pct as varchar), '') || '|' || coalesce(cast(r.net_amount as varchar), '') || '|' || coalesce(cast(r.currency_code as varchar), '') || '|' || coalesce(cast(r.list_price as varchar), '') || '|' || coalesce(cast(r.promised_date as varchar), '')") }} as _row_hash,
     r._generation as _generation
 from judged as r
 where not exists (select 1 from {{ source('meta', 'quarantined') }} as q where q.batch_id = r._batch_id and q.row_no = r._row_no)

@@ -49,7 +49,7 @@ def versions_sql(table: Table, own: list[MappedTable]) -> str:
     if own:
         unions = "\nunion all by name\n".join(f"select * from {{{{ ref('{staging_name(item)}') }}}}" for item in own)
         return f"{config}{unions}\n"
-    columns = {"source_relation": "VARCHAR", table.key_column: "VARCHAR"}
+    columns = {"source_relation": "VARCHAR", table.key_column: "UUID"}
     columns |= {column.name: column.physical_type for column in table.columns}
     columns |= {name: kind for name, (kind, _) in CANONICAL_ENVELOPE.items()}
     empty = ",\n    ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
@@ -156,7 +156,7 @@ def _waiting_yaml() -> dict[str, Any]:
     columns = {
         "entity": "Canonical table of the row.",
         "source_relation": "Source instance it came from.",
-        "native_key": "Canonical key of the row.",
+        "key": "Canonical key of the row.",
         "batch_id": "Batch it landed in.",
         "row_no": "Number of the row in its batch.",
         "waits_for": "Table and key of the parents that are missing.",
@@ -177,6 +177,6 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _arguments(table: Table, rules: list[Rule]) -> dict[str, Any]:
-    models = sorted({name for rule in rules for name in re.findall(r"<<(\w+)>>", rule.breaks)})
+    models = sorted({name for rule in rules for name in re.findall(r"<<(base_\w+)>>", rule.breaks)})
     named = [{"name": rule.name, "column": rule.column, "breaks": rule.breaks} for rule in rules]
     return {"key": table.key_column, "rules": named, "models": models}

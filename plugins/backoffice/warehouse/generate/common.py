@@ -21,7 +21,7 @@ CANONICAL_ENVELOPE: dict[str, tuple[str, str]] = {
     "_batch_seq": ("BIGINT", "Number of the batch in its source."),
     "_row_no": ("BIGINT", "Number of the row in its batch."),
     "_timezone": ("VARCHAR", "IANA zone in which the source's business dates are taken."),
-    "_row_hash": ("VARCHAR", "md5 of the business columns."),
+    "_row_hash": ("UUID", "Hash of the business columns."),
     "_generation": ("BIGINT", "Build that last wrote the row."),
 }
 """Name → (DuckDB type, meaning)."""
@@ -54,4 +54,4 @@ def business_columns(table: Table) -> list[str]:
 
 def key_description(table: Table) -> str:
     """What the canonical key is."""
-    return f"Key of the {table.name} over all sources: md5 of source_relation and {native_key(table)}."
+    return f"Key of the {table.name} over all sources: a hash of source_relation and {native_key(table)}."

@@ -10,9 +10,10 @@ from backoffice.sources.mapping import MappedTable
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``breaks`` is true for a row ``t`` of the model that breaks the rule; ``<<base_x>>`` stands for that model.
+    """``breaks`` is true for a row ``t`` of the model that breaks the rule; ``<<base_x>>`` stands for that model,
+    ``<<parent_key>>`` for the key of the row that ``column`` names.
 
-    dbt renders Jinja in top-level test arguments only, so the test macro puts the relations in.
+    dbt renders Jinja in top-level test arguments only, so the test macro puts both in.
     """
 
     name: str
@@ -39,7 +40,7 @@ def optional_references(table: Table, mapped: list[MappedTable]) -> list[Rule]:
         if both:
             missing = (
                 f"not exists (select 1 from <<base_{reference.table}>> as p "
-                f"where p.{reference.table}_key = md5(t.source_relation || '|' || t.{column.name}))"
+                f"where p.{reference.table}_key = <<parent_key>>)"
             )
             condition = f"t.{column.name} is not null and t.source_relation in ({_list(both)}) and {missing}"
             rules.append(Rule(f"{table.name}.{column.name}.reference", column.name, condition))

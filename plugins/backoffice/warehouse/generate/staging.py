@@ -114,9 +114,10 @@ def _outputs(item: MappedTable, derived: dict[str, str], generation: str = "r._g
             values[column.name] = f"cast(null as {column.physical_type})"
     hashed = " || '|' || ".join(f"coalesce(cast({value} as varchar), '')" for value in values.values())
     own = " || '|' || ".join(f"r.{column.name}" for column in table.primary_key)
+    key = _hashed(f"'{relation}|' || {own}")
     lines = [
         f"'{relation}' as source_relation",
-        f"md5('{relation}|' || {own}) as {table.key_column}",
+        f"{key} as {table.key_column}",
         *(f"{value} as {name}" for name, value in values.items()),
         "r.created_at_source",
         "r.updated_at_source",
@@ -127,10 +128,14 @@ def _outputs(item: MappedTable, derived: dict[str, str], generation: str = "r._g
         ),
         "r._row_no",
         f"'{item.config.defaults.timezone}' as _timezone",
-        f"md5({hashed}) as _row_hash",
+        f"{_hashed(hashed)} as _row_hash",
         f"{generation} as _generation",
     ]
     return ",\n    ".join(lines)
+
+
+def _hashed(text: str) -> str:
+    return f'{{{{ hashed("{text}") }}}}'
 
 
 def _yaml(config: SourceConfig, own: list[MappedTable]) -> str:
