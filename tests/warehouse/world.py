@@ -1,4 +1,4 @@
-"""A small source for warehouse tests: the tables of six contracts read one to one, landed without a database."""
+"""A small source for warehouse tests: the tables of seven contracts read one to one, landed without a database."""
 
 from __future__ import annotations
 
@@ -81,16 +81,32 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "currency_code": "DKK",
         "effective_from": "2024-02-01",
     },
+    "gl_entry": {
+        "line_number": 1,
+        "company_id": "C1",
+        "journal_type": "general",
+        "posting_date": "2026-03-02",
+        "entered_at": START,
+        "account_id": "1000",
+        "debit": 0,
+        "credit": 0,
+        "currency_code": "DKK",
+        "debit_base": 0,
+        "credit_base": 0,
+        "is_reversal": False,
+        "status": "draft",
+    },
 }
 CONTRACTS = {
     "crm.customer",
+    "finance.journal",
     "hr.compensation",
     "hr.employee",
     "hr.employment",
     "inventory.product",
     "sales.order",
 }
-"""What the marts of these tests are made of; the other contracts would only be built empty each time."""
+"""What the marts and tests of the dbt project are made of; the other contracts would only be built empty each time."""
 
 HASHED = (
     "dim_customer",

@@ -170,6 +170,7 @@ def _forget(connection: duckdb.DuckDBPyConnection, generation: int) -> None:
     """Remove records that builds after a complete generation do not need."""
     connection.execute("DELETE FROM meta.touched WHERE generation <= ?", [generation])
     connection.execute("DELETE FROM meta.requalified WHERE generation <= ?", [generation])
+    connection.execute("DELETE FROM meta.altered WHERE generation <= ?", [generation])
     # removed rows are kept a while longer: a PostgreSQL restored from a recent backup catches up by difference
     old = [generation - KEPT_GENERATIONS]
     connection.execute("DELETE FROM meta.removed_row WHERE generation <= ?", old)

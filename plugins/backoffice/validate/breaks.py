@@ -2,7 +2,8 @@
 
 A dbt test says in ``config.meta.locator`` what its rows name: ``{entity: T}`` rows of canonical table T by
 ``_batch_id`` and ``_row_no``, with the broken rule; ``{document: D, column: c}`` documents D by their canonical key in
-column c. What is named gets a verdict. Rows that waited for a parent longer than their source allows are found here
+column c, or, when they have no header table, by ``source_relation`` and their key in the source in column c. What is
+named gets a verdict. Rows that waited for a parent longer than their source allows are found here
 too, and verdicts whose cause is gone.
 """
 
@@ -19,7 +20,7 @@ import pyarrow as pa
 from backoffice.contracts import Column, Contracts, Table
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, mapped_tables
-from backoffice.validate.rows import located
+from backoffice.validate.rows import document_name, located
 from backoffice.warehouse import meta
 from backoffice.warehouse.load import overdue
 from backoffice.warehouse.raw import BOOKKEEPING
@@ -56,7 +57,7 @@ def find_breaks(
         tests: dbt's test results by name.
         as_of: the build's point in time.
     """
-    finder = _Finder(connection, mapped_tables(sources, contracts), datetime.now(UTC))
+    finder = _Finder(connection, contracts, mapped_tables(sources, contracts), datetime.now(UTC))
     for result in tests.values():
         locator = result.node.config.meta.get("locator")
         if str(result.status) == "fail" and locator:
@@ -67,8 +68,11 @@ def find_breaks(
 
 
 class _Finder:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, items: list[MappedTable], now: datetime) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, contracts: Contracts, items: list[MappedTable], now: datetime
+    ) -> None:
         self._connection = connection
+        self._contracts = contracts
         self._items = items
         self._now = now
         connection.execute(
@@ -121,24 +125,46 @@ class _Finder:
             )
 
     def _locate_documents(self, test: str, document: str, column: str) -> None:
-        for item in [item for item in self._items if item.table.name == document]:
-            table, declared = item.table, item.table.document is not None
-            native = " || '|' || ".join(f"h.{key.name}" for key in table.primary_key)
-            self._connection.execute(
-                f"""INSERT INTO found BY NAME
-                SELECT '{item.config.source}' AS source, '{item.mapping.driver}' AS table_name, h._batch_id AS batch_id,
-                    h._row_no AS row_no, '{MART}' AS gate, '{MART}' AS suite, '{table.version}' AS suite_version,
-                    $test AS rule, 'error' AS severity, min(cast(to_json(b) AS VARCHAR)) AS row_json, $now AS judged_at,
-                    '{document}' AS document, h.source_relation, {native} AS document_key,
-                    {_loaded_upto(item) if declared else "NULL"} AS landed_upto
-                FROM breaking AS b
-                JOIN base.base_{document} AS h ON h.{table.key_column} = b.{column}
-                WHERE h.source_relation = '{item.config.source_relation}' AND NOT EXISTS (
-                    SELECT 1 FROM meta.blocked_document AS o WHERE o.document = '{document}'
-                        AND o.source_relation = h.source_relation AND o.document_key = {native})
-                GROUP BY ALL""",
-                {"now": self._now, "test": test},
-            )
+        if self._contracts.named(document):
+            for item in [item for item in self._items if item.table.name == document]:
+                self._name_documents(item, test, _by_header(item), f"h.key = b.{column}")
+            return
+        named = f"h.source_relation = b.source_relation AND h.document_key = b.{column}"
+        for item in [item for item in self._items if document_name(item) == document]:
+            self._name_documents(item, test, _by_first_row(item, column), named)
+
+    def _name_documents(self, item: MappedTable, test: str, documents: str, named: str) -> None:
+        """Verdicts on the documents ``h`` that rows ``b`` of a failed test name; none on those that are out already."""
+        document, declared = document_name(item), item.table.document is not None
+        self._connection.execute(
+            f"""INSERT INTO found BY NAME
+            SELECT '{item.config.source}' AS source, '{item.mapping.driver}' AS table_name, h.batch_id, h.row_no,
+                '{MART}' AS gate, '{MART}' AS suite, '{item.table.version}' AS suite_version,
+                $test AS rule, 'error' AS severity, min(cast(to_json(b) AS VARCHAR)) AS row_json, $now AS judged_at,
+                '{document}' AS document, h.source_relation, h.document_key,
+                {_loaded_upto(item) if declared else "NULL"} AS landed_upto
+            FROM breaking AS b JOIN ({documents}) AS h ON {named}
+            WHERE h.source_relation = '{item.config.source_relation}' AND NOT EXISTS (
+                SELECT 1 FROM meta.blocked_document AS o WHERE o.document = '{document}'
+                    AND o.source_relation = h.source_relation AND o.document_key = h.document_key)
+            GROUP BY ALL""",
+            {"now": self._now, "test": test},
+        )
+
+
+def _by_header(item: MappedTable) -> str:
+    native = " || '|' || ".join(f"t.{key.name}" for key in item.table.primary_key)
+    return f"""SELECT t.{item.table.key_column} AS key, t.source_relation, {native} AS document_key,
+        t._batch_id AS batch_id, t._row_no AS row_no FROM base.base_{item.table.name} AS t"""
+
+
+def _by_first_row(item: MappedTable, column: str) -> str:
+    """Documents without a header table that breaking rows name in a column, by the row of theirs that came first."""
+    first = "(t._batch_seq, t._row_no)"
+    own = item.table.document.column if item.table.document else column
+    return f"""SELECT t.source_relation, t.{own} AS document_key, min_by(t._batch_id, {first}) AS batch_id,
+        min_by(t._row_no, {first}) AS row_no FROM base.base_{item.table.name} AS t
+        WHERE t.{own} IN (SELECT b.{column} FROM breaking AS b) GROUP BY ALL"""
 
 
 def _loaded_upto(item: MappedTable) -> str:

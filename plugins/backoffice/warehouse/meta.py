@@ -214,6 +214,15 @@ CREATE TABLE IF NOT EXISTS meta.touched (
     generation BIGINT NOT NULL
 );
 
+-- versions of ledger rows that say something else than the version before them, and in which columns
+CREATE TABLE IF NOT EXISTS meta.altered (
+    entity VARCHAR NOT NULL,
+    batch_id VARCHAR NOT NULL,
+    row_no BIGINT NOT NULL,
+    columns VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
 -- row keys deleted from published models: what the difference publication must delete
 CREATE TABLE IF NOT EXISTS meta.removed_row (
     model VARCHAR NOT NULL,

@@ -70,6 +70,8 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
         f"gather({named}, {parents})",
         f"gather_deleted_before({named}, {parents})",
     ]
+    if table.load_pattern == "ledger":
+        hooks.append(f"note_altered({named}, {kept_columns(table)})")
     first = ",\n".join(f'        "{{{{ {hook} }}}}"' for hook in hooks)
     document = f", '{table.document.column}'" if table.document else ""
     after = f'"{{{{ keep_waiting({named}, {parents}{document}) }}}}"'
@@ -85,6 +87,11 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
 
 {{{{ newest_accepted({named}, {derived}, {business_columns(table)}) }}}}
 """
+
+
+def kept_columns(table: Table) -> list[str]:
+    """Columns of a ledger whose values stay as they were first given; how far a row has come is no such value."""
+    return [column.name for column in table.columns if not column.primary_key and column.name != "status"]
 
 
 def required_parents(table: Table, mapped: list[MappedTable]) -> list[dict[str, Any]]:
@@ -123,6 +130,9 @@ def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> di
         arguments = {"key": table.key_column, "entity": table.name, "columns": twice}
         name = f"base_{table.name}_unique"
         tests.append({"unique_in_source": {"name": name, "arguments": arguments, "config": located}})
+    if table.load_pattern == "ledger":
+        kept = {"name": f"base_{table.name}_ledger", "arguments": {"entity": table.name}, "config": located}
+        tests.append({"ledger_is_kept": kept})
     if warnings := optional_references(table, mapped):
         tests.append(
             {
