@@ -5,7 +5,7 @@ with orders as materialized (
 ),
 
 lines as (
-    {{ few_rows(ref('base_sales_order_line'), 't.order_id in (select o.order_id from orders as o)') }}
+    {{ few_rows(ref('base_sales_order_line'), 't.sales_order_key in (select o.sales_order_key from orders as o)') }}
 ),
 
 base as (
@@ -15,7 +15,7 @@ base as (
         count(*) as line_count,
         sum(l.net_amount) as net_amount
     from lines as l
-    inner join orders as o on o.source_relation = l.source_relation and o.order_id = l.order_id
+    inner join orders as o on o.sales_order_key = l.sales_order_key
     where not l.is_deleted and not o.is_deleted
     group by l.source_relation, l.currency_code
 ),

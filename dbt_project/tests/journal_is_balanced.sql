@@ -1,30 +1,28 @@
-{{ config(meta={'locator': {'document': 'journal', 'column': 'journal_id'}}) }}
+{{ config(meta={'locator': {'document': 'journal', 'column': 'journal_key'}}) }}
 
 -- debits and credits of a journal are equal in the functional currency; one with a line that waits is not complete
 with touched as (
-    select distinct
-        l.source_relation,
-        l.journal_id
+    select distinct l.journal_key
     from {{ ref('base_gl_entry') }} as l
     where {{ is_new('l._generation') }}
 ),
 
 lines as (
-    {{ few_rows(ref('base_gl_entry'), 't.journal_id in (select k.journal_id from touched as k)') }}
+    {{ few_rows(ref('base_gl_entry'), 't.journal_key in (select k.journal_key from touched as k)') }}
 )
 
 select
+    l.journal_key,
     l.source_relation,
     l.journal_id,
     sum(l.debit_base) as debit_base,
     sum(l.credit_base) as credit_base
 from lines as l
-inner join touched as k on k.source_relation = l.source_relation and k.journal_id = l.journal_id
 where not l.is_deleted
     and {{ not_released('journal', 'l.source_relation', 'l.journal_id') }}
     and not exists (
         select 1 from {{ ref('base_waiting') }} as w
         where w.entity = 'gl_entry' and w.source_relation = l.source_relation and w.document_key = l.journal_id
     )
-group by l.source_relation, l.journal_id
+group by l.journal_key, l.source_relation, l.journal_id
 having sum(l.debit_base) <> sum(l.credit_base)

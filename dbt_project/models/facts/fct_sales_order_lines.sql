@@ -10,7 +10,7 @@ with orders as materialized (
 ),
 
 lines as (
-    {{ few_rows(ref('base_sales_order_line'), 't.order_id in (select o.order_id from orders as o)') }}
+    {{ few_rows(ref('base_sales_order_line'), 't.sales_order_key in (select o.sales_order_key from orders as o)') }}
 ),
 {%- else -%}
 with orders as (
@@ -57,7 +57,7 @@ joined as (
         l._batch_id,
         l._row_hash
     from lines as l
-    inner join orders as o on o.source_relation = l.source_relation and o.order_id = l.order_id
+    inner join orders as o on o.sales_order_key = l.sales_order_key
     left join {{ ref('dim_customer') }} as c
         on c.customer_entity_key = {{ key_of('o', 'customer_id') }}
         and {{ in_force('o.received_at', 'c.valid_from', 'c.valid_to') }}

@@ -29,7 +29,7 @@ left_behind as (
 
 -- apart, so that lines meet the few products first: joined all at once, orders may meet products of the same source
 lines_of_products as materialized (
-    select l.source_relation, l.order_id, p.valid_from, p.valid_to
+    select l.sales_order_key, p.valid_from, p.valid_to
     from {{ ref('base_sales_order_line') }} as l
     inner join {{ ref('dim_product') }} as p
         on p.source_relation = l.source_relation and p.product_id = l.product_id
@@ -42,7 +42,7 @@ where {{ is_new('o._generation') }}
 
 union
 
-select {{ key_of('l', 'order_id') }} as key
+select l.sales_order_key as key
 from {{ ref('base_sales_order_line') }} as l
 where {{ is_new('l._generation') }}
 
@@ -83,7 +83,7 @@ union
 select o.sales_order_key as key
 from lines_of_products as l
 inner join {{ ref('base_sales_order') }} as o
-    on o.sales_order_key = {{ key_of('l', 'order_id') }}
+    on o.sales_order_key = l.sales_order_key
     and {{ in_force('o.received_at', 'l.valid_from', 'l.valid_to') }}
 
 union
@@ -107,7 +107,7 @@ where q.entity = 'employee'
 
 union
 
-select {{ key_of('l', 'order_id') }} as key
+select l.sales_order_key as key
 from {{ ref('base_sales_order_line') }} as l
 inner join requalified as q
     on q.source_relation = l.source_relation and q.native_key = l.product_id

@@ -88,6 +88,14 @@ class Table:
         """Name of the canonical key: a hash of source_relation and the native key."""
         return f"{self.name}_key"
 
+    @property
+    def document_key_column(self) -> str | None:
+        """Name of the canonical key of the document a row belongs to; None for its header and rows that stand alone.
+
+        ``sales_order_key`` of order lines; a document without a header has a key all the same (``journal_key``).
+        """
+        return f"{self.document.name}_key" if self.document and self.document.name != self.name else None
+
     def column(self, name: str) -> Column | None:
         """A column by name."""
         return next((column for column in self.columns if column.name == name), None)

@@ -2,8 +2,7 @@
 
 A dbt test says in ``config.meta.locator`` what its rows name: ``{entity: T}`` rows of canonical table T by
 ``_batch_id`` and ``_row_no``, with the broken rule; ``{document: D, column: c}`` documents D by their canonical key in
-column c, or, when they have no header table, by ``source_relation`` and their key in the source in column c. What is
-named gets a verdict. Rows that waited for a parent longer than their source allows are found here
+column c. What is named gets a verdict. Rows that waited for a parent longer than their source allows are found here
 too, and verdicts whose cause is gone.
 """
 
@@ -125,15 +124,13 @@ class _Finder:
             )
 
     def _locate_documents(self, test: str, document: str, column: str) -> None:
-        if self._contracts.named(document):
-            for item in [item for item in self._items if item.table.name == document]:
-                self._name_documents(item, test, _by_header(item), f"h.key = b.{column}")
-            return
-        named = f"h.source_relation = b.source_relation AND h.document_key = b.{column}"
-        for item in [item for item in self._items if document_name(item) == document]:
-            self._name_documents(item, test, _by_first_row(item, column), named)
+        for item in self._items:
+            if item.table.name == document:
+                self._name_documents(item, test, _by_header(item), column)
+            elif document_name(item) == document and not self._contracts.named(document):
+                self._name_documents(item, test, _by_first_row(item, column), column)
 
-    def _name_documents(self, item: MappedTable, test: str, documents: str, named: str) -> None:
+    def _name_documents(self, item: MappedTable, test: str, documents: str, column: str) -> None:
         """Verdicts on the documents ``h`` that rows ``b`` of a failed test name; none on those that are out already."""
         document, declared = document_name(item), item.table.document is not None
         self._connection.execute(
@@ -143,7 +140,7 @@ class _Finder:
                 $test AS rule, 'error' AS severity, min(cast(to_json(b) AS VARCHAR)) AS row_json, $now AS judged_at,
                 '{document}' AS document, h.source_relation, h.document_key,
                 {_loaded_upto(item) if declared else "NULL"} AS landed_upto
-            FROM breaking AS b JOIN ({documents}) AS h ON {named}
+            FROM breaking AS b JOIN ({documents}) AS h ON h.key = b.{column}
             WHERE h.source_relation = '{item.config.source_relation}' AND NOT EXISTS (
                 SELECT 1 FROM meta.blocked_document AS o WHERE o.document = '{document}'
                     AND o.source_relation = h.source_relation AND o.document_key = h.document_key)
@@ -160,11 +157,11 @@ def _by_header(item: MappedTable) -> str:
 
 def _by_first_row(item: MappedTable, column: str) -> str:
     """Documents without a header table that breaking rows name in a column, by the row of theirs that came first."""
+    document, key = item.table.document, item.table.document_key_column
     first = "(t._batch_seq, t._row_no)"
-    own = item.table.document.column if item.table.document else column
-    return f"""SELECT t.source_relation, t.{own} AS document_key, min_by(t._batch_id, {first}) AS batch_id,
-        min_by(t._row_no, {first}) AS row_no FROM base.base_{item.table.name} AS t
-        WHERE t.{own} IN (SELECT b.{column} FROM breaking AS b) GROUP BY ALL"""
+    return f"""SELECT t.{key} AS key, t.source_relation, t.{document.column if document else key} AS document_key,
+        min_by(t._batch_id, {first}) AS batch_id, min_by(t._row_no, {first}) AS row_no
+        FROM base.base_{item.table.name} AS t WHERE t.{key} IN (SELECT b.{column} FROM breaking AS b) GROUP BY ALL"""
 
 
 def _loaded_upto(item: MappedTable) -> str:

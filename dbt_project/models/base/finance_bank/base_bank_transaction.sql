@@ -11,4 +11,4 @@
     ]
 ) }}
 
-{{ newest_accepted('bank_transaction', 'bank_transaction_key', [], ['bank_transaction_id', 'statement_id', 'bank_account_id', 'booking_date', 'value_date', 'amount', 'currency_code', 'counterparty_name', 'counterparty_iban', 'end_to_end_id', 'remittance_text', 'bank_code', 'is_reversal']) }}
+{{ newest_accepted('bank_transaction', 'bank_transaction_key', [], ['bank_statement_key', 'bank_transaction_id', 'statement_id', 'bank_account_id', 'booking_date', 'value_date', 'amount', 'currency_code', 'counterparty_name', 'counterparty_iban', 'end_to_end_id', 'remittance_text', 'bank_code', 'is_reversal']) }}

@@ -4,6 +4,7 @@
 select
     cast(null as VARCHAR) as source_relation,
     cast(null as UUID) as bank_transaction_key,
+    cast(null as UUID) as bank_statement_key,
     cast(null as VARCHAR) as bank_transaction_id,
     cast(null as VARCHAR) as statement_id,
     cast(null as VARCHAR) as bank_account_id,

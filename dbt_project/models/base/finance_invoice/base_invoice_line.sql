@@ -10,4 +10,4 @@
     ]
 ) }}
 
-{{ newest_accepted('invoice_line', 'invoice_line_key', [], ['invoice_line_id', 'invoice_id', 'line_number', 'product_id', 'order_line_id', 'account_id', 'quantity', 'unit_price', 'discount_pct', 'net_amount', 'tax_code', 'tax_rate_pct', 'tax_amount', 'currency_code']) }}
+{{ newest_accepted('invoice_line', 'invoice_line_key', [], ['invoice_key', 'invoice_line_id', 'invoice_id', 'line_number', 'product_id', 'order_line_id', 'account_id', 'quantity', 'unit_price', 'discount_pct', 'net_amount', 'tax_code', 'tax_rate_pct', 'tax_amount', 'currency_code']) }}

@@ -4,6 +4,7 @@
 select
     cast(null as VARCHAR) as source_relation,
     cast(null as UUID) as invoice_line_key,
+    cast(null as UUID) as invoice_key,
     cast(null as VARCHAR) as invoice_line_id,
     cast(null as VARCHAR) as invoice_id,
     cast(null as INTEGER) as line_number,

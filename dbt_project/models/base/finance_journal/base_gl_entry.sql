@@ -11,4 +11,4 @@
     ]
 ) }}
 
-{{ newest_accepted('gl_entry', 'gl_entry_key', [], ['entry_id', 'journal_id', 'line_number', 'company_id', 'journal_type', 'posting_date', 'entered_at', 'entered_by', 'account_id', 'debit', 'credit', 'currency_code', 'debit_base', 'credit_base', 'party_type', 'party_id', 'source_document_type', 'source_document_id', 'department_id', 'counterparty_company_id', 'is_reversal', 'reversed_journal_id', 'memo', 'status']) }}
+{{ newest_accepted('gl_entry', 'gl_entry_key', [], ['journal_key', 'entry_id', 'journal_id', 'line_number', 'company_id', 'journal_type', 'posting_date', 'entered_at', 'entered_by', 'account_id', 'debit', 'credit', 'currency_code', 'debit_base', 'credit_base', 'party_type', 'party_id', 'source_document_type', 'source_document_id', 'department_id', 'counterparty_company_id', 'is_reversal', 'reversed_journal_id', 'memo', 'status']) }}

@@ -4,6 +4,7 @@
 select
     cast(null as VARCHAR) as source_relation,
     cast(null as UUID) as gl_entry_key,
+    cast(null as UUID) as journal_key,
     cast(null as VARCHAR) as entry_id,
     cast(null as VARCHAR) as journal_id,
     cast(null as INTEGER) as line_number,

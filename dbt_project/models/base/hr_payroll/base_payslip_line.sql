@@ -11,4 +11,4 @@
     ]
 ) }}
 
-{{ newest_accepted('payslip_line', 'payslip_line_key', [], ['payslip_line_id', 'payslip_id', 'component', 'line_type', 'quantity', 'amount', 'currency_code']) }}
+{{ newest_accepted('payslip_line', 'payslip_line_key', [], ['payslip_key', 'payslip_line_id', 'payslip_id', 'component', 'line_type', 'quantity', 'amount', 'currency_code']) }}

@@ -4,6 +4,7 @@
 select
     cast(null as VARCHAR) as source_relation,
     cast(null as UUID) as payslip_line_key,
+    cast(null as UUID) as payslip_key,
     cast(null as VARCHAR) as payslip_line_id,
     cast(null as VARCHAR) as payslip_id,
     cast(null as VARCHAR) as component,

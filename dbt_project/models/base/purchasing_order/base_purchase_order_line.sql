@@ -10,4 +10,4 @@
     ]
 ) }}
 
-{{ newest_accepted('purchase_order_line', 'purchase_order_line_key', [], ['po_line_id', 'purchase_order_id', 'line_number', 'product_id', 'description', 'ordered_qty', 'received_qty', 'rejected_qty', 'unit_price', 'net_amount', 'currency_code', 'expected_date']) }}
+{{ newest_accepted('purchase_order_line', 'purchase_order_line_key', [], ['purchase_order_key', 'po_line_id', 'purchase_order_id', 'line_number', 'product_id', 'description', 'ordered_qty', 'received_qty', 'rejected_qty', 'unit_price', 'net_amount', 'currency_code', 'expected_date']) }}

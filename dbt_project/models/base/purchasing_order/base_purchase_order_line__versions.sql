@@ -4,6 +4,7 @@
 select
     cast(null as VARCHAR) as source_relation,
     cast(null as UUID) as purchase_order_line_key,
+    cast(null as UUID) as purchase_order_key,
     cast(null as VARCHAR) as po_line_id,
     cast(null as VARCHAR) as purchase_order_id,
     cast(null as INTEGER) as line_number,

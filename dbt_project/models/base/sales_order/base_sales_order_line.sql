@@ -13,4 +13,4 @@
     post_hook="{{ keep_waiting('sales_order_line', 'sales_order_line_key', [{'table': 'sales_order', 'column': 'order_id', 'relations': ['shop']}, {'table': 'product', 'column': 'product_id', 'relations': ['shop']}], 'order_id') }}"
 ) }}
 
-{{ newest_accepted('sales_order_line', 'sales_order_line_key', [], ['order_line_id', 'order_id', 'line_number', 'product_id', 'ordered_qty', 'available_qty', 'allocated_qty', 'backordered_qty', 'cancelled_qty', 'unit_price', 'discount_pct', 'net_amount', 'currency_code', 'list_price', 'promised_date']) }}
+{{ newest_accepted('sales_order_line', 'sales_order_line_key', [], ['sales_order_key', 'order_line_id', 'order_id', 'line_number', 'product_id', 'ordered_qty', 'available_qty', 'allocated_qty', 'backordered_qty', 'cancelled_qty', 'unit_price', 'discount_pct', 'net_amount', 'currency_code', 'list_price', 'promised_date']) }}

@@ -11,4 +11,4 @@
     ]
 ) }}
 
-{{ newest_accepted('shipment_line', 'shipment_line_key', [], ['shipment_line_id', 'shipment_id', 'order_line_id', 'quantity', 'return_reason']) }}
+{{ newest_accepted('shipment_line', 'shipment_line_key', [], ['shipment_key', 'shipment_line_id', 'shipment_id', 'order_line_id', 'quantity', 'return_reason']) }}

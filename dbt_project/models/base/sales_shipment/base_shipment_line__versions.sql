@@ -4,6 +4,7 @@
 select
     cast(null as VARCHAR) as source_relation,
     cast(null as UUID) as shipment_line_key,
+    cast(null as UUID) as shipment_key,
     cast(null as VARCHAR) as shipment_line_id,
     cast(null as VARCHAR) as shipment_id,
     cast(null as VARCHAR) as order_line_id,

@@ -72,6 +72,7 @@ with judged as (
 select
     'shop' as source_relation,
     {{ hashed("'shop|' || r.order_line_id") }} as sales_order_line_key,
+    {{ hashed("'shop|' || r.order_id") }} as sales_order_key,
     r.order_line_id as order_line_id,
     r.order_id as order_id,
     r.line_number as line_number,

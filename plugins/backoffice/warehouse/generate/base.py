@@ -10,9 +10,9 @@ from backoffice.contracts import Column, Contracts, Table
 from backoffice.sources.mapping import MappedTable
 from backoffice.warehouse.generate.common import (
     CANONICAL_ENVELOPE,
-    business_columns,
     header,
-    key_description,
+    kept_columns,
+    key_columns,
     native_key,
     to_yaml,
 )
@@ -49,7 +49,7 @@ def versions_sql(table: Table, own: list[MappedTable]) -> str:
     if own:
         unions = "\nunion all by name\n".join(f"select * from {{{{ ref('{staging_name(item)}') }}}}" for item in own)
         return f"{config}{unions}\n"
-    columns = {"source_relation": "VARCHAR", table.key_column: "UUID"}
+    columns = {"source_relation": "VARCHAR", **{key["name"]: key["data_type"] for key in key_columns(table)}}
     columns |= {column.name: column.physical_type for column in table.columns}
     columns |= {name: kind for name, (kind, _) in CANONICAL_ENVELOPE.items()}
     empty = ",\n    ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
@@ -71,7 +71,7 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
         f"gather_deleted_before({named}, {parents})",
     ]
     if table.load_pattern == "ledger":
-        hooks.append(f"note_altered({named}, {kept_columns(table)})")
+        hooks.append(f"note_altered({named}, {unchanging_columns(table)})")
     first = ",\n".join(f'        "{{{{ {hook} }}}}"' for hook in hooks)
     document = f", '{table.document.column}'" if table.document else ""
     after = f'"{{{{ keep_waiting({named}, {parents}{document}) }}}}"'
@@ -85,11 +85,11 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
     ]{hook}
 ) }}}}
 
-{{{{ newest_accepted({named}, {derived}, {business_columns(table)}) }}}}
+{{{{ newest_accepted({named}, {derived}, {kept_columns(table)}) }}}}
 """
 
 
-def kept_columns(table: Table) -> list[str]:
+def unchanging_columns(table: Table) -> list[str]:
     """Columns of a ledger whose values stay as they were first given; how far a row has come is no such value."""
     return [column.name for column in table.columns if not column.primary_key and column.name != "status"]
 
@@ -112,7 +112,7 @@ def required_parents(table: Table, mapped: list[MappedTable]) -> list[dict[str, 
 def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> dict[str, Any]:
     columns = [
         {"name": "source_relation", "description": "Source instance the row came from."},
-        {"name": table.key_column, "description": key_description(table)},
+        *key_columns(table),
         *(_column(column) for column in table.columns),
         *({"name": n, "data_type": kind, "description": text} for n, (kind, text) in CANONICAL_ENVELOPE.items()),
     ]

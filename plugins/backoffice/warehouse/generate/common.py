@@ -47,11 +47,19 @@ def native_key(table: Table) -> str:
     return " || '|' || ".join(column.name for column in table.primary_key)
 
 
-def business_columns(table: Table) -> list[str]:
-    """Names of the contract's columns."""
-    return [column.name for column in table.columns]
+def kept_columns(table: Table) -> list[str]:
+    """Columns a base model takes from the newest version that is no delete: the document's key and the contract's."""
+    document = [table.document_key_column] if table.document_key_column else []
+    return [*document, *(column.name for column in table.columns)]
 
 
-def key_description(table: Table) -> str:
-    """What the canonical key is."""
-    return f"Key of the {table.name} over all sources: a hash of source_relation and {native_key(table)}."
+def key_columns(table: Table) -> list[dict[str, str]]:
+    """The canonical keys of a table's models: name, type and description."""
+    text = f"Key of the {table.name} over all sources: a hash of source_relation and {native_key(table)}."
+    found = [{"name": table.key_column, "data_type": "UUID", "description": text}]
+    if table.document and table.document_key_column:
+        text = (
+            f"Key of its {table.document.name} over all sources: a hash of source_relation and {table.document.column}."
+        )
+        found.append({"name": table.document_key_column, "data_type": "UUID", "description": text})
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 from backoffice.landing import ENVELOPE
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, current_rows, raw_name, row_select
-from backoffice.warehouse.generate.common import CANONICAL_ENVELOPE, header, key_description, to_yaml
+from backoffice.warehouse.generate.common import CANONICAL_ENVELOPE, header, key_columns, to_yaml
 
 NOT_QUARANTINED = (
     "not exists (select 1 from {{ source('meta', 'quarantined') }} as q "
@@ -118,6 +118,7 @@ def _outputs(item: MappedTable, derived: dict[str, str], generation: str = "r._g
     lines = [
         f"'{relation}' as source_relation",
         f"{key} as {table.key_column}",
+        *_document_key(item, values),
         *(f"{value} as {name}" for name, value in values.items()),
         "r.created_at_source",
         "r.updated_at_source",
@@ -132,6 +133,14 @@ def _outputs(item: MappedTable, derived: dict[str, str], generation: str = "r._g
         f"{generation} as _generation",
     ]
     return ",\n    ".join(lines)
+
+
+def _document_key(item: MappedTable, values: dict[str, str]) -> list[str]:
+    table = item.table
+    if not (table.document and table.document_key_column):
+        return []
+    named = f"'{item.config.source_relation}|' || {values[table.document.column]}"
+    return [f"{_hashed(named)} as {table.document_key_column}"]
 
 
 def _hashed(text: str) -> str:
@@ -170,7 +179,7 @@ def _model(item: MappedTable) -> dict[str, Any]:
     table = item.table
     columns = [
         {"name": "source_relation", "description": "Source instance the row came from."},
-        {"name": table.key_column, "description": key_description(table)},
+        *key_columns(table),
         *({"name": c.name, "data_type": c.physical_type, "description": c.description} for c in table.columns),
         *({"name": n, "data_type": kind, "description": text} for n, (kind, text) in CANONICAL_ENVELOPE.items()),
     ]
