@@ -51,6 +51,11 @@ class Manifest(BaseModel):
         """Rows over all tables."""
         return sum(table.rows for table in self.tables)
 
+    @property
+    def replaced(self) -> list[int]:
+        """Numbers of earlier batches whose rows this one's take the place of."""
+        return [int(seq) for seq in self.notes.get("replaces", {}).get("batches", ())]
+
     def to_json(self) -> str:
         """The manifest as it is stored."""
         return json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"

@@ -61,7 +61,8 @@ def build_world(
             if table.name in config.reads:
                 rows = sample.store.relation([manifest], table.name)
                 image = manifest if table.full else None
-                insert_batches(connection, config, table.name, rows, image=image, generation=1)
+                replaces = manifest if manifest.replaced else None
+                insert_batches(connection, config, table.name, rows, image=image, generation=1, replaces=replaces)
     for name in config.reads:
         columns = ", ".join(f'"{column}"' for column in config.reads[name].columns)
         current = current_rows(config, name, world.raw(name), "true")

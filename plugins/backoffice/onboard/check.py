@@ -129,8 +129,8 @@ def _found(world: World, item: MappedTable, check: Check, count: int) -> Iterato
 
 
 def _unreadable(world: World, item: MappedTable) -> Iterator[Finding]:
-    """Rows that cannot be read, by the column to blame: a canonical one, or one of the source."""
-    blamed = f"coalesce(json_extract_string(t.{PROBLEM}, '$.column'), '')"
+    """Rows that cannot be read, by what is to blame: a canonical column, one of the source, or a rule of the reader."""
+    blamed = f"coalesce(json_extract_string(t.{PROBLEM}, '$.column'), json_extract_string(t.{PROBLEM}, '$.rule'), '')"
     said = f"any_value(coalesce(json_extract_string(t.{PROBLEM}, '$.message'), 'cannot be read'))"
     groups = world.connection.execute(
         f"SELECT {blamed}, {said}, count(*) FROM {CANONICAL}.{item.table.name} AS t WHERE t.{PROBLEM} IS NOT NULL "

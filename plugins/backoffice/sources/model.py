@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +17,8 @@ Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]* (minutes|hours|days)$")]
 _SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
 _NEEDED = {"postgres": "table", "files": "pattern", "push": "events", "rest": "path"}
 _OF_RECORDS = ("push", "rest")
+LINE = ("_event_id",)
+"""Key of rows known by their file's content and their number in it, which is what a file's event ids are made of."""
 
 
 class _Strict(BaseModel):
@@ -44,6 +47,15 @@ class ReadTable(_Strict):
     part: str = Field("", description="files that hold several kinds of rows: which; columns and key are the format's.")
     sheet: str = Field("", description="xlsx: the sheet that is read; may be left out when there is one.")
     full: bool = Field(False, description="files: each file is the whole table, absent keys were deleted.")
+    identity: Literal["key", "line"] = Field(
+        "key",
+        description="files: line where rows have no key of their own: a row is its file's content and its number.",
+    )
+    period: str = Field(
+        "",
+        description="files: regular expression on a file's name; its groups say which period the file is the whole of. "
+        "A file of the same period published later replaces it.",
+    )
     dialect: FileDialect = FileDialect()
     aliases: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="files: column → other names it has in headers."
@@ -84,6 +96,30 @@ class ReadTable(_Strict):
         part = parts[value["part"]]
         return value | {"columns": dict(part.columns), "primary_key": part.primary_key}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _line_is_the_key(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("identity") != "line":
+            return value
+        if value.get("primary_key") or value.get("full"):
+            raise ValueError("identity: line is for rows without a key, of files that are not the whole table")
+        return value | {"primary_key": LINE}
+
+    @model_validator(mode="after")
+    def _period_can_be_found(self) -> ReadTable:
+        try:
+            groups = re.compile(self.period).groups
+        except re.error as error:
+            raise ValueError(f"period is not a regular expression: {error}") from error
+        if self.period and (not groups or self.full or self.part):
+            raise ValueError("period needs a group that tells the period, and a file that is not the whole table")
+        return self
+
+    @property
+    def file_key(self) -> tuple[str, ...]:
+        """Columns of a file that make a row's key: none where a row is known by its line."""
+        return () if self.identity == "line" else self.primary_key
+
     @model_validator(mode="after")
     def _aliases_are_clear(self) -> ReadTable:
         if unknown := sorted(set(self.aliases) - set(self.columns)):
@@ -101,7 +137,7 @@ class ReadTable(_Strict):
             raise ValueError(f"paths {', '.join(unknown)} are not columns that are read")
         if self.part and self.format not in PARTS:
             raise ValueError(f"part {self.part}: a {self.format} file has one kind of rows")
-        missing = [name for name in self.primary_key if name not in self.columns]
+        missing = [name for name in self.file_key if name not in self.columns]
         if missing or not self.primary_key:
             raise ValueError(f"primary_key {missing or '(empty)'} must name columns that are read")
         return self

@@ -173,7 +173,7 @@ def _load_source(
     manifests: list[Manifest],
     generation: int,
 ) -> None:
-    for _, group in groupby(manifests, key=lambda m: m.seq if any(t.full for t in m.tables) else 0):
+    for _, group in groupby(manifests, key=lambda m: m.seq if m.replaced or any(t.full for t in m.tables) else 0):
         _insert_group(connection, store, config, list(group), generation)
     _record(connection, config.source, manifests, generation)
 
@@ -185,13 +185,14 @@ def _insert_group(
     manifests: list[Manifest],
     generation: int,
 ) -> None:
-    """Batches in a row without a full image go in together; a batch with a full image comes alone."""
+    """Batches in a row go in together; one that is a full image, or replaces others, comes alone."""
     reads = {table.name: table.full for manifest in manifests for table in manifest.tables}
     for read, is_image in reads.items():
         if read in config.reads:
             rows = store.relation(manifests, read)
             image = manifests[0] if is_image else None
-            insert_batches(connection, config, read, rows, image=image, generation=generation)
+            replaces = manifests[0] if manifests[0].replaced else None
+            insert_batches(connection, config, read, rows, image=image, generation=generation, replaces=replaces)
 
 
 def _record(connection: duckdb.DuckDBPyConnection, source: str, manifests: Iterable[Manifest], generation: int) -> None:

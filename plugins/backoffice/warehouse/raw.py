@@ -8,6 +8,7 @@ from backoffice.errors import WarehouseError
 from backoffice.landing import ENVELOPE, EVENT, EXTRA, Manifest
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import raw_name
+from backoffice.sources.model import LINE
 from backoffice.sources.records import landed_path
 
 BOOKKEEPING = {"_batch_seq": "BIGINT", "_derived": "BOOLEAN", "_generation": "BIGINT"}
@@ -51,11 +52,13 @@ def insert_batches(
     *,
     image: Manifest | None,
     generation: int,
+    replaces: Manifest | None = None,
 ) -> None:
     """Insert landed rows (a table expression), in order; the caller holds a transaction.
 
     Values the source did not resend are taken from the row's version before; a full image or a truncate deletes the
-    keys it no longer has. ``image`` is the batch whose rows are the whole table, if they are.
+    keys it no longer has. ``image`` is the batch whose rows are the whole table, if they are; ``replaces`` the batch
+    whose rows take the place of those of earlier batches, if they do.
 
     Raises:
         WarehouseError: a declared column is not in the rows.
@@ -67,6 +70,8 @@ def insert_batches(
     keys = list(config.reads[read].primary_key)
     if image:
         _delete_absent(connection, target, keys, image, generation)
+    if replaces:
+        _delete_absent(connection, target, keys, replaces, generation, condition=f"_batch_seq IN {replaces.replaced}")
     connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
     for position in connection.execute(
         "SELECT _batch_seq, _row_no FROM incoming WHERE _op = 't' ORDER BY ALL"
@@ -186,15 +191,25 @@ def _fill_unchanged(connection: duckdb.DuckDBPyConnection, config: SourceConfig,
 
 
 def _delete_absent(
-    connection: duckdb.DuckDBPyConnection, target: str, keys: list[str], image: Manifest, generation: int
+    connection: duckdb.DuckDBPyConnection,
+    target: str,
+    keys: list[str],
+    image: Manifest,
+    generation: int,
+    *,
+    condition: str = "true",
 ) -> None:
-    """A full image deletes what it does not hold. Row number 0 sorts before the image's own rows."""
+    """A batch deletes what it does not hold of the rows whose newest version meets a condition.
+
+    Row number 0 sorts before the batch's own rows.
+    """
     listed = ", ".join(f'"{name}"' for name in keys)
+    event = "" if keys == list(LINE) else "'absent' AS _event_id, "
     connection.execute(
         f"""INSERT INTO {target} BY NAME
-        SELECT {listed}, ? AS _batch_id, ? AS _batch_seq, 0 AS _row_no, 'd' AS _op, 'absent' AS _event_id,
+        SELECT {listed}, ? AS _batch_id, ? AS _batch_seq, 0 AS _row_no, 'd' AS _op, {event}
             ? AS _event_at, ? AS _ingested_at, true AS _derived, {generation}::BIGINT AS _generation
-        FROM ({_live(target, listed)}) AS live
+        FROM ({_live(target, listed, newest=condition)}) AS live
         WHERE NOT EXISTS (SELECT 1 FROM incoming AS i WHERE {" AND ".join(f'i."{k}" = live."{k}"' for k in keys)})""",
         [image.batch_id, image.seq, image.event_at_max or image.landed_at, image.landed_at],
     )
@@ -215,11 +230,11 @@ def _delete_truncated(
     )
 
 
-def _live(target: str, listed: str, condition: str = "true") -> str:
+def _live(target: str, listed: str, condition: str = "true", newest: str = "true") -> str:
     return f"""SELECT {listed} FROM (
-        SELECT {listed}, _op FROM {target} WHERE _op <> 't' AND {condition}
+        SELECT {listed}, _op, _batch_seq FROM {target} WHERE _op <> 't' AND {condition}
         QUALIFY row_number() OVER (PARTITION BY {listed} ORDER BY _batch_seq DESC, _row_no DESC) = 1
-    ) AS newest WHERE _op <> 'd'"""
+    ) AS newest WHERE _op <> 'd' AND {newest}"""
 
 
 def _any(connection: duckdb.DuckDBPyConnection, query: str) -> bool:

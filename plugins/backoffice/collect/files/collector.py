@@ -17,6 +17,7 @@ from backoffice.collect.files.aside import AsideList
 from backoffice.collect.files.findings import Findings
 from backoffice.collect.files.history import FileHistory
 from backoffice.collect.files.layout import check_layouts, watched_folder
+from backoffice.collect.files.period import difference, in_words, period_of
 from backoffice.collect.files.reader import FileRows, write_parquet
 from backoffice.collect.files.records import Stamp
 from backoffice.collect.files.reread import Rereader
@@ -81,7 +82,7 @@ class FileCollector:
         self._heartbeat = Heartbeat(settings, config.source)
         self._aside = AsideList(settings.collect_dir / f"{config.source}.errors.jsonl")
         self._backfills = BackfillRequests(settings, config.source)
-        self._findings = Findings(settings, config.source, self._history.drift)
+        self._findings = Findings(settings, config.source, self._history.drift, self._history.replaced)
 
     def run(self, seconds: float | None, on_landed: Callable[[Manifest], None]) -> None:
         """Look at the folder every ``settings.file_poll_seconds``.
@@ -224,14 +225,29 @@ class FileCollector:
         event_at = datetime.fromtimestamp(candidate.signature.mtime_ns / 1e9, UTC)
         batch = self._store.begin(self._config.source)
         rows = self._write(batch, candidate, snapshot, event_at)
+        notes = _notes(candidate, rows, incomplete=read.full and not rows.is_image) | self._period(batch, candidate)
         return batch.commit(
             kind="file",
             offset=self._history.offset(candidate, snapshot.sha256),
             full_tables=frozenset({candidate.read} if read.full and rows.is_image else ()),
             event_at_min=event_at,
             event_at_max=event_at,
-            notes=_notes(candidate, rows, incomplete=read.full and not rows.is_image),
+            notes=notes,
         )
+
+    def _period(self, batch: OpenBatch, candidate: Candidate) -> dict[str, Any]:
+        """What the manifest says of the file's period, and of the file it replaces."""
+        read = self._config.reads[candidate.read]
+        period = period_of(candidate.name, read)
+        now = self._history.published(candidate.read, period)
+        if now is None:
+            return {"period": period} if period else {}
+        before = self._store.manifest(self._config.source, now.seq)
+        assert before is not None  # the history is made of the manifests
+        found = difference(read, self._store.relation([before], candidate.read), batch.path(candidate.read))
+        note = {"batches": [now.seq], "period": period, "file": now.file, **found}
+        _log.warning("%s %s", candidate.path, in_words(note))
+        return {"period": period, "replaces": note}
 
     def _write(self, batch: OpenBatch, candidate: Candidate, snapshot: Snapshot, event_at: datetime) -> FileRows:
         read = self._config.reads[candidate.read]

@@ -128,7 +128,7 @@ def _matched(
 
 
 def _refuse_other_table(read: ReadTable, places: dict[str, int], drifts: list[Drift]) -> None:
-    keyless = [name for name in read.primary_key if name not in places]
+    keyless = [name for name in read.file_key if name not in places]
     few = 2 * len(places) < len(read.columns)
     if keyless or few:
         raise FileSetAsideError(

@@ -1,4 +1,5 @@
-"""What a person should look at in a files source: files set aside, and columns that changed in a read's newest file.
+"""What a person should look at in a files source: files set aside, and of a read's newest file the columns that changed
+and what it replaced.
 
 Kept in ``<home>/collect/<source>.files.json`` by the collector for ``status`` and ``doctor``. Manifests are the record:
 this file only saves reading all of them, and is made again from them.
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from backoffice.collect.files.period import in_words
 from backoffice.collect.files.watch import Candidate
 from backoffice.durable import write_text
 from backoffice.errors import FileSetAsideError
@@ -18,11 +20,18 @@ from backoffice.settings import Settings
 
 
 class Findings:
-    """The findings of one source, as its collector goes; ``drift`` is the history's own."""
+    """The findings of one source, as its collector goes; ``drift`` and ``replaced`` are the history's own."""
 
-    def __init__(self, settings: Settings, source: str, drift: dict[str, dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        source: str,
+        drift: dict[str, dict[str, Any]],
+        replaced: dict[str, dict[str, Any]],
+    ) -> None:
         self._path = _path(settings, source)
         self._drift = drift
+        self._replaced = replaced
         self._written: dict[str, Any] = {}
         self._aside: dict[str, dict[str, str]] = {}
 
@@ -43,7 +52,7 @@ class Findings:
         """Write what changed; files that were taken away are forgotten."""
         names = {candidate.name for candidate in present}
         self._aside = {name: found for name, found in self._aside.items() if name in names}
-        now = {"set_aside": self._aside, "drift": self._drift}
+        now = {"set_aside": self._aside, "drift": self._drift, "replaced": self._replaced}
         if now != self._written:
             write_text(self._path, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
             self._written = json.loads(json.dumps(now))
@@ -60,7 +69,8 @@ def findings_of(settings: Settings, source: str) -> list[tuple[str, str]]:
         )
         for note in found.get("drift", {}).values()
     ]
-    return aside + drift
+    replaced = [(f"{note['by']} ({note['batch']})", in_words(note)) for note in found.get("replaced", {}).values()]
+    return aside + drift + replaced
 
 
 def files_held(settings: Settings, source: str) -> list[str]:

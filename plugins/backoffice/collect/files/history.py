@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from backoffice.collect.files.period import Published, period_of
 from backoffice.collect.files.watch import Candidate, Signature
 from backoffice.landing import BatchStore, Manifest
 from backoffice.sources import SourceConfig
@@ -38,8 +39,11 @@ class FileHistory:
         self._landed: dict[tuple[str, str], str] = {}
         self._last: dict[str, tuple[str, int]] = {}
         self._passed_over: list[dict[str, Any]] = []
+        self._periods: dict[tuple[str, str], Published] = {}
         self.drift: dict[str, dict[str, Any]] = {}
         """Read → how the columns of its newest file differ, with the batch; only of those that do."""
+        self.replaced: dict[str, dict[str, Any]] = {}
+        """Read → what its newest file replaced, with the batch; only of those that did."""
 
     def refresh(self) -> None:
         """Take in the manifests that appeared since the last call."""
@@ -58,9 +62,12 @@ class FileHistory:
         self._landed.setdefault((entry["read"], entry["sha256"]), entry["file"])
         self._last[entry["read"]] = (entry["sha256"], entry["mtime_ns"])
         self._passed_over.clear()
-        self.drift.pop(entry["read"], None)
-        if found := manifest.notes.get("drift"):
-            self.drift[entry["read"]] = {"batch": manifest.batch_id, **found}
+        if period := manifest.notes.get("period"):
+            self._periods[entry["read"], period] = Published(manifest.seq, entry["file"], entry["sha256"])
+        for told, name in ((self.drift, "drift"), (self.replaced, "replaces")):
+            told.pop(entry["read"], None)
+            if found := manifest.notes.get(name):
+                told[entry["read"]] = {"batch": manifest.batch_id, "by": entry["file"], **found}
 
     def is_settled(self, candidate: Candidate) -> bool:
         """The file under this name, size and time has been dealt with, and nothing has touched it since."""
@@ -81,9 +88,17 @@ class FileHistory:
 
     def first_landed_as(self, candidate: Candidate, sha256: str) -> str | None:
         """Name of the landed file of which this content is a duplicate, or None."""
-        if self._config.reads[candidate.read].full and self._last.get(candidate.read, ("", 0))[0] != sha256:
+        read = self._config.reads[candidate.read]
+        if read.full and self._last.get(candidate.read, ("", 0))[0] != sha256:
             return None
+        now = self.published(candidate.read, period_of(candidate.name, read))
+        if now is not None and now.sha256 != sha256:
+            return None  # a period may go back to what was published before
         return self._landed.get((candidate.read, sha256))
+
+    def published(self, read: str, period: str) -> Published | None:
+        """What a period's rows are from now; None when nothing of it landed, or it is no period."""
+        return self._periods.get((read, period)) if period else None
 
     def overtaken(self, candidate: Candidate) -> bool:
         """A whole-table file landed for the same read is newer than this one."""

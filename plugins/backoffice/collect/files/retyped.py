@@ -40,7 +40,7 @@ def look_at_values(
     counts = [
         _counts(columns[name], typed_sql(columns[name], kind, read.dialect), kind, read) for name, kind in typed.items()
     ]
-    keyless = " or ".join(_unreadable_key(columns[name], name, read) for name in read.primary_key)
+    keyless = " or ".join(_unreadable_key(columns[name], name, read) for name in read.file_key) or "false"
     row = connection.execute(f"select {', '.join([*counts, f'count(*) filter ({keyless})'])} from good").fetchone()
     assert row is not None  # an aggregate without groups has one row
     found = [
