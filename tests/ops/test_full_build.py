@@ -31,7 +31,7 @@ def test_a_difference_is_found_and_named(filled: Any) -> None:
     found = last_full_build(settings)
     assert found is not None and not found.equal
     assert {model.model: set(model.keys) for model in found.models if not model.equal} == {
-        "dim_customer": {key for (key,) in keys}
+        "dim_customer": {str(key) for (key,) in keys}
     }
 
 
