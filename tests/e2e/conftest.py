@@ -21,7 +21,20 @@ from backoffice.landing import LocalBatchStore
 from backoffice.settings import Settings
 from backoffice.sources import load_sources
 
-FILES = ("Department", "Employee", "EmployeeDepartmentHistory", "EmployeePayHistory")
+FILES = (
+    "Customer",
+    "Department",
+    "Employee",
+    "EmployeeDepartmentHistory",
+    "EmployeePayHistory",
+    "Product",
+    "ProductSubcategory",
+    "PurchaseOrderDetail",
+    "PurchaseOrderHeader",
+    "SalesTerritory",
+    "Store",
+    "Vendor",
+)
 
 
 @dataclass

@@ -83,7 +83,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[
     from backoffice.ops.postgres_home import shared_dir
 
     home = tmp_path_factory.mktemp("up") / "var"
-    made = Installation(home, tuple(free_port() for _ in range(4)))
+    made = Installation(home, tuple(free_port() for _ in range(5)))
     yield made
     subprocess.run([str(BIN / "backoffice"), "down"], env=made.env, cwd=CHECKOUT, capture_output=True, check=False)
     shutil.rmtree(shared_dir(home), ignore_errors=True)
