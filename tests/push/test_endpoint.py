@@ -96,9 +96,10 @@ def test_a_large_body_is_refused_whether_it_is_declared_or_not(served):
     ("change", "problem"),
     [
         ({"specversion": "0.3"}, "specversion: must be 1.0"),
-        ({"id": ""}, "id: is required"),
+        ({"id": ""}, "id: must be a text that is not empty"),
+        ({"subject": ""}, "subject: must be a text that is not empty"),
         ({"id": None}, "id: is required"),
-        ({"id": 7}, "id: is required"),
+        ({"id": 7}, "id: must be a text"),
         ({"id": "x" * 1025}, "id: longer"),
         ({"source": "a\nb"}, "source: holds a control character"),
         ({"type": "crm.ticket.closed"}, "is none of crm.ticket.changed, crm.ticket.created, crm.ticket.deleted"),

@@ -56,6 +56,12 @@ def test_every_header_is_needed(gone):
     _refused("are needed", key, **signed_headers(key, BODY, "m", NOW) | {gone: ""})
 
 
+@pytest.mark.parametrize("message_id", ["a b", "ø", "x" * 257])
+def test_a_message_is_named_in_visible_characters(message_id):
+    key = made_key()
+    _refused("visible ASCII", key, **signed_headers(key, BODY, message_id, NOW))
+
+
 @pytest.mark.parametrize("stamp", ["x", "1.5", "-1", "٣", "9" * 400])
 def test_a_timestamp_is_whole_seconds(stamp):
     key = made_key()

@@ -85,7 +85,10 @@ def test_types_without_a_json_value_are_not_supported() -> None:
 def test_where_a_value_is() -> None:
     data = {"a": {"b": [{"c": 1}]}, "x.y": 2}
     assert value_at(data, "a.b.0.c") == 1
-    assert [value_at(data, path) for path in ("a.b.1.c", "a.q", "a.b.c", "a.b.-1", "x.y")] == [None] * 5
+    assert [value_at(data, path) for path in ("a.b.1.c", "a.q", "x.y", "a.q.r")] == [None] * 4
+    for path in ("a.b.c", "a.b.-1", "a.b.0.c.d"):
+        with pytest.raises(ValueError, match="there is no"):
+            value_at(data, path)
 
 
 def test_a_record_s_columns_and_what_does_not_fit() -> None:

@@ -27,7 +27,9 @@ _SORTED = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _CONTENT = ("type", "subject", "time", "data")  # the rest, such as a trace's id, may differ in a retry
 _JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 _BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError)
-_LONGEST = 1024  # of an id, source, type or subject
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+LONGEST = 1024
+"""Characters of an id, source, type or subject."""
 
 Problems = list[str]
 
@@ -150,15 +152,13 @@ def _parts(body: bytes) -> list[bytes]:
 def _attribute_problems(event: dict[str, Any]) -> Iterator[str]:
     if event.get("specversion") != "1.0":
         yield "specversion: must be 1.0"
-    for name in ("id", "source", "type"):
+    for name in ("id", "source", "type", "subject"):
         value = event.get(name)
-        if not isinstance(value, str) or not value:
-            yield f"{name}: is required, a text that is not empty"
+        if value is None:
+            if name != "subject":
+                yield f"{name}: is required"
         elif problem := _text_problem(value):
             yield f"{name}: {problem}"
-    subject = event.get("subject")
-    if subject is not None and (not isinstance(subject, str) or _text_problem(subject)):
-        yield f"subject: must be a text of at most {_LONGEST} characters without control characters"
     time = event.get("time")
     if time is not None:
         try:
@@ -167,10 +167,12 @@ def _attribute_problems(event: dict[str, Any]) -> Iterator[str]:
             yield f"time: {error}"
 
 
-def _text_problem(value: str) -> str:
-    if len(value) > _LONGEST:
-        return f"longer than {_LONGEST} characters"
-    return "" if value.isprintable() else "holds a control character"
+def _text_problem(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        return "must be a text that is not empty"
+    if len(value) > LONGEST:
+        return f"longer than {LONGEST} characters"
+    return "holds a control character" if _CONTROL.search(value) else ""
 
 
 def _content_problems(event: dict[str, Any]) -> Iterator[str]:

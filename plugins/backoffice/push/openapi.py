@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backoffice.push.events import BATCH, SINGLE
+from backoffice.push.events import BATCH, LONGEST, SINGLE
 from backoffice.push.served import contract_schema
 from backoffice.push.signature import ID, SIGNATURE, TIMESTAMP
 from backoffice.settings import Settings
@@ -30,8 +30,9 @@ TITLES = {
     422: "Not a CloudEvent, or its data does not fit",
     503: "Nothing is accepted at the moment",
 }
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "^[ -~]+$"}
+_TEXT = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[^\\x00-\\x1f\\x7f-\\x9f]+$"}
 _NULL = {"type": "null"}
+_LOCAL = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
 _LIMITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}
 
 
@@ -83,7 +84,7 @@ def _event(settings: Settings, config: SourceConfig, type_: str) -> dict[str, An
     properties = {
         "specversion": {"const": "1.0"},
         "id": _TEXT | {"description": "With the source unique for ever."},
-        "source": _TEXT | {"format": "uri-reference"},
+        "source": _TEXT | {"description": "A URI of the sender."},
         "type": {"const": type_},
         "time": {"anyOf": [{"type": "string", "format": "date-time"}, _NULL]},
         "subject": {"anyOf": [_TEXT, _NULL]},
@@ -145,15 +146,17 @@ def _value(kind: str) -> dict[str, Any]:
     return _PLAIN[upper]
 
 
+_NO_NUL = {"type": "string", "pattern": r"^[^\x00]*$"}
+_OTHERS = {"type": ["number", "boolean", "object", "array"], "description": "Kept as its JSON text."}
 _PLAIN: dict[str, dict[str, Any]] = {
-    "VARCHAR": {"type": ["string", "number", "boolean", "object", "array"]},
-    "TEXT": {"type": ["string", "number", "boolean", "object", "array"]},
+    "VARCHAR": {"anyOf": [_NO_NUL, _OTHERS]},
+    "TEXT": {"anyOf": [_NO_NUL, _OTHERS]},
     "JSON": {"type": ["string", "number", "boolean", "object", "array"]},
     "BOOLEAN": {"type": "boolean"},
     "DOUBLE": {"type": "number"},
     "DATE": {"type": "string", "format": "date"},
     "TIMESTAMPTZ": {"type": "string", "format": "date-time"},
-    "TIMESTAMP": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"},
+    "TIMESTAMP": {"type": "string", "pattern": _LOCAL},
 }
 _PROBLEM = {
     "type": "object",
@@ -192,6 +195,6 @@ def _refusal(status: int) -> dict[str, Any]:
     return answer
 
 
-def _header(name: str, description: str, pattern: str = "^[!-~]+$") -> dict[str, Any]:
+def _header(name: str, description: str, pattern: str = "^[!-~]{1,256}$") -> dict[str, Any]:
     schema = {"type": "string", "pattern": pattern}
     return {"name": name, "in": "header", "required": True, "description": description, "schema": schema}

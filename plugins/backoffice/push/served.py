@@ -10,10 +10,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, validators
 
 from backoffice.errors import BackofficeError, PushError
 from backoffice.landing import BatchStore
@@ -22,11 +23,20 @@ from backoffice.push.inbox import Inbox
 from backoffice.push.keys import push_keys
 from backoffice.settings import Settings
 from backoffice.sources import ReadTable, SourceConfig, read_sources
+from backoffice.sources.records import converter
 
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
+# 7.0 is a whole number, also while it is a decimal
+_Validator = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: is_whole(value)),
+)
 _MOST_PROBLEMS = 10
+_FORMATS = FormatChecker(formats=())
+_FORMATS.checks("date", raises=ValueError)(lambda value: _fits("DATE", value))
+_FORMATS.checks("date-time", raises=ValueError)(lambda value: _fits("TIMESTAMPTZ", value))
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,18 @@ class Served:
         return Pushed(config, EventReader(config.reads, schemas), self._inboxes[name], keys)
 
 
+def _fits(kind: str, value: object) -> bool:
+    """Whether a text is one of the type; what is no text is for another rule to refuse."""
+    return not isinstance(value, str) or converter(kind)(value) is not None
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a decoded JSON number has no fraction."""
+    if isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def contract_schema(contracts: Path, read: ReadTable) -> dict[str, Any]:
     """The push JSON Schema of a read's contract.
 
@@ -129,7 +151,7 @@ def schema_check(contracts: Path, read: ReadTable) -> Callable[[Any], Iterator[s
     Raises:
         PushError: there is none.
     """
-    validator = Draft202012Validator(contract_schema(contracts, read), format_checker=FormatChecker())
+    validator = _Validator(contract_schema(contracts, read), format_checker=_FORMATS)
 
     def check(data: Any) -> Iterator[str]:
         for number, error in enumerate(validator.iter_errors(data)):

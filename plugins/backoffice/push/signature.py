@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ SIGNATURE = "webhook-signature"
 _PREFIX = "whsec_"
 _VERSION = "v1,"
 _KEY_BYTES = 32
+_MESSAGE_ID = re.compile("[!-~]{1,256}")
 
 
 class BadSignatureError(Exception):
@@ -37,7 +39,7 @@ def signed_headers(key: str, body: bytes, message_id: str, at: float | None = No
     Args:
         key: ``whsec_…``, as :func:`new_key` makes it.
         body: the bytes that are sent, exactly.
-        message_id: any text without a full stop that names the message; a retry uses the same.
+        message_id: 1 to 256 visible ASCII characters that name the message; a retry uses the same.
         at: Unix time in seconds; now when None. A retry is signed anew.
     """
     stamp = str(int(time.time() if at is None else at))
@@ -62,6 +64,8 @@ def check_signature(
     message_id, stamp, given = (headers.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE))
     if not (message_id and stamp and given):
         raise BadSignatureError(f"the headers {ID}, {TIMESTAMP} and {SIGNATURE} are needed")
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise BadSignatureError(f"{ID} must be 1 to 256 visible ASCII characters")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
         raise BadSignatureError(f"{TIMESTAMP} must be whole seconds since 1970")
     if abs((time.time() if now is None else now) - int(stamp)) > window_seconds:

@@ -76,14 +76,20 @@ def converter(kind: str) -> Convert:
 
 
 def value_at(data: Any, path: str) -> Any:
-    """The value at ``a.b.0``; None where there is nothing. A number is the place in a list, counted from 0."""
+    """The value at ``a.b.0``; None where there is nothing. A number is the place in a list, counted from 0.
+
+    Raises:
+        ValueError: something on the way is neither an object nor a list.
+    """
     for step in path.split("."):
+        if data is None:
+            return None
         if isinstance(data, Mapping):
             data = data.get(step)
         elif isinstance(data, list) and step.isdigit():
             data = data[int(step)] if int(step) < len(data) else None
         else:
-            return None
+            raise ValueError(f"there is no {step!r} in {_shown(data)[:40]}")
     return data
 
 
@@ -101,15 +107,12 @@ def converted(
     values: dict[str, Any] = {}
     misfits: list[Misfit] = []
     for column, kind in columns.items():
-        path = paths.get(column)
-        found = _found(path, column, data, attributes)
-        values[column] = None
-        if found is None:
-            continue
+        values[column] = found = None
         try:
-            values[column] = converter(kind)(found)
+            found = _found(paths.get(column), column, data, attributes)
+            values[column] = None if found is None else converter(kind)(found)
         except ValueError as error:
-            misfits.append(Misfit(column, _shown(found), str(error)))
+            misfits.append(Misfit(column, "" if found is None else _shown(found), str(error)))
     return values, misfits
 
 
