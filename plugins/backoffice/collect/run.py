@@ -11,13 +11,14 @@ from backoffice.collect.backfill import Backfill
 from backoffice.collect.files import FileCollector
 from backoffice.collect.postgres import PostgresCollector
 from backoffice.collect.push import PushCollector
+from backoffice.collect.rest import RestCollector
 from backoffice.durable import storage_errors
 from backoffice.errors import CollectError, MappingError, SettingsError
 from backoffice.landing import LocalBatchStore, Manifest
 from backoffice.settings import Settings, read_variable
-from backoffice.sources import PostgresConnection, PushConnection, SourceConfig, load_source
+from backoffice.sources import PostgresConnection, PushConnection, RestConnection, SourceConfig, load_source
 
-Collector = PostgresCollector | FileCollector | PushCollector
+Collector = PostgresCollector | FileCollector | PushCollector | RestCollector
 
 
 def collect(
@@ -93,7 +94,7 @@ def backfill(
     """
     config = source_config(settings, source)
     collector = _collector(settings, config)
-    if isinstance(collector, PushCollector):
+    if isinstance(collector, PushCollector | RestCollector):
         raise CollectError("rows of a day cannot be read again", where=f"source {source}", next_step=_again(collector))
     asked = Backfill(reads=_reads(config, table), first=first, last=last)
     if isinstance(collector, FileCollector):
@@ -106,6 +107,8 @@ def _again(collector: Collector) -> str:
     """How rows of a source come again."""
     if isinstance(collector, FileCollector):
         return "drop a corrected file into its folder"
+    if isinstance(collector, RestCollector):
+        return "a full reading finds what differs: set `full_every:` of the read lower"
     return "have its sender send them again, as new events"
 
 
@@ -143,6 +146,8 @@ def _collector(settings: Settings, config: SourceConfig) -> Collector:
         return PostgresCollector(config, database_url(settings, config.source, config.connection), store, settings)
     if isinstance(config.connection, PushConnection):
         return PushCollector(config, store, settings)
+    if isinstance(config.connection, RestConnection):
+        return RestCollector(config, store, settings)
     return FileCollector(config, store, settings)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 FORMAT = 1
-Kind = Literal["snapshot", "stream", "file", "push", "verdict", "fix"]
+Kind = Literal["snapshot", "stream", "file", "push", "rest", "verdict", "fix"]
 
 
 class LandedTable(BaseModel):

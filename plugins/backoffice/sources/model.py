@@ -237,6 +237,8 @@ class SourceConfig(_Strict):
             raise ValueError(f"reads.{name}: an event has no {', '.join(own)}, it has {', '.join(ATTRIBUTES)}")
         if kind == "rest" and (read.cursor == "") != (read.cursor_param == ""):
             raise ValueError(f"reads.{name}: `cursor` and `cursor_param` belong together")
+        if read.overlap and not read.columns.get(read.cursor, "").upper().startswith(("DATE", "TIMESTAMP")):
+            raise ValueError(f"reads.{name}: `overlap` needs a cursor that is a date or a timestamp")
 
     def drift_of(self, read: str) -> DriftPolicy:
         """The policy of one read."""
