@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FileFormat = Literal["delimited", "xlsx", "camt", "ubl"]
+FileFormat = Literal["delimited", "xlsx", "camt", "ubl", "saft", "jsonl", "singer"]
+RECORDS = ("jsonl", "singer")
+"""Formats of JSON objects, whose columns the YAML declares with the paths of their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,64 @@ _UBL_LINE = Part(
     ("supplier", "number", "position"),
 )
 
+_SAFT_COMPANY = {"company": "VARCHAR", "currency": "VARCHAR"}
+_SAFT_ACCOUNT = Part(
+    _SAFT_COMPANY
+    | {
+        "account_id": "VARCHAR",
+        "description": "VARCHAR",
+        "standard_account": "VARCHAR",
+        "account_type": "VARCHAR",
+        "opening_balance": "DECIMAL(18,4)",
+        "closing_balance": "DECIMAL(18,4)",
+        "movements": "DECIMAL(18,4)",
+        "difference": "DECIMAL(18,4)",
+    },
+    ("company", "account_id"),
+)
+_SAFT_OF_TRANSACTION = _SAFT_COMPANY | {
+    "journal_id": "VARCHAR",
+    "journal_type": "VARCHAR",
+    "transaction_id": "VARCHAR",
+    "transaction_date": "DATE",
+    "posting_date": "DATE",
+    "entry_date": "DATE",
+    "period": "VARCHAR",
+    "period_year": "VARCHAR",
+    "transaction_description": "VARCHAR",
+    "source_id": "VARCHAR",
+}
+_SAFT_TRANSACTION = Part(
+    _SAFT_OF_TRANSACTION | {"lines": "INTEGER", "debit": "DECIMAL(18,4)", "credit": "DECIMAL(18,4)"},
+    ("company", "journal_id", "transaction_id"),
+)
+_SAFT_LINE = Part(
+    _SAFT_OF_TRANSACTION
+    | {
+        "position": "INTEGER",
+        "record_id": "VARCHAR",
+        "account_id": "VARCHAR",
+        "debit": "DECIMAL(18,4)",
+        "credit": "DECIMAL(18,4)",
+        "line_currency": "VARCHAR",
+        "currency_amount": "DECIMAL(18,4)",
+        "exchange_rate": "DECIMAL(18,8)",
+        "value_date": "DATE",
+        "customer_id": "VARCHAR",
+        "supplier_id": "VARCHAR",
+        "source_document_id": "VARCHAR",
+        "description": "VARCHAR",
+        "tax_code": "VARCHAR",
+        "tax_percent": "DECIMAL(9,4)",
+        "tax_base": "DECIMAL(18,4)",
+        "tax_amount": "DECIMAL(18,4)",
+    },
+    ("company", "journal_id", "transaction_id", "position"),
+)
+
 PARTS: dict[str, dict[str, Part]] = {
     "camt": {"statement": _CAMT_STATEMENT, "entry": _CAMT_ENTRY},
     "ubl": {"invoice": _UBL_INVOICE, "line": _UBL_LINE},
+    "saft": {"account": _SAFT_ACCOUNT, "transaction": _SAFT_TRANSACTION, "line": _SAFT_LINE},
 }
 """Format → part → its rows, for the formats that have some."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backoffice.sources.connections import Connection
 from backoffice.sources.dialect import DriftPolicy, FileDialect, Words
-from backoffice.sources.formats import PARTS, FileFormat
+from backoffice.sources.formats import PARTS, RECORDS, FileFormat
 from backoffice.sources.records import ATTRIBUTES, supported
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
@@ -77,8 +77,8 @@ class ReadTable(_Strict):
     full_every: Duration = Field("24 hours", description="rest: a read with a cursor is read in full so often.")
     paths: dict[str, str] = Field(
         default_factory=dict,
-        description="push, rest: column → where its value is in the data, such as customer.id or lines.0.sku; "
-        "$id, $source, $type, $subject and $time are the event's own. Others have the column's name.",
+        description="push, rest, jsonl, singer: column → where its value is in the data, such as customer.id or "
+        "lines.0.sku; $id, $source, $type, $subject and $time are the event's own. Others have the column's name.",
     )
     wait_for_parent: Duration | None = Field(None, description="Instead of the source's.")
     drift: DriftPolicy = Field(DriftPolicy(), description="files: wins over the source's, kind by kind.")
@@ -104,6 +104,14 @@ class ReadTable(_Strict):
         if value.get("primary_key") or value.get("full"):
             raise ValueError("identity: line is for rows without a key, of files that are not the whole table")
         return value | {"primary_key": LINE}
+
+    @model_validator(mode="after")
+    def _records_have_paths(self) -> ReadTable:
+        if self.format == "singer" and not self.part:
+            raise ValueError("part: a tap's output has streams, say which")
+        if self.format in RECORDS and (self.aliases or self.sheet):
+            raise ValueError(f"aliases, sheet: not for format {self.format}; `paths` says where a value is")
+        return self
 
     @model_validator(mode="after")
     def _period_can_be_found(self) -> ReadTable:
@@ -135,7 +143,7 @@ class ReadTable(_Strict):
             raise ValueError(f"cursor {self.cursor} must name a column that is read")
         if unknown := sorted(set(self.paths) - set(self.columns)):
             raise ValueError(f"paths {', '.join(unknown)} are not columns that are read")
-        if self.part and self.format not in PARTS:
+        if self.part and self.format not in (*PARTS, "singer"):
             raise ValueError(f"part {self.part}: a {self.format} file has one kind of rows")
         missing = [name for name in self.file_key if name not in self.columns]
         if missing or not self.primary_key:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -34,7 +35,7 @@ def parsed(tmp_path: Path) -> Callable[..., tuple[list[dict[str, Any]], list[dic
 
 
 def test_a_statement_with_its_balances(parsed: Any) -> None:
-    ((statement,), _) = parsed(camt(entry(), entry()))
+    ((statement,), _) = parsed(camt(entry("150.00"), entry("50.00", "DBIT")))
     assert statement == {
         "statement_id": "S1",
         "message_id": "M1",
@@ -92,6 +93,23 @@ def test_money_out_is_negative_and_names_the_creditor(parsed: Any) -> None:
         None,
         "true",
     )
+
+
+def test_a_statement_that_does_not_roll_forward_has_a_defect(parsed: Any) -> None:
+    pending = entry("7.00").replace("BOOK", "PDNG")
+    ((good,), _) = parsed(camt(entry("150.00"), entry("50.00", "DBIT"), pending))
+    assert "_defect" not in good
+    ((bad,), _) = parsed(camt(entry("150.00"), entry("50.01", "DBIT")))
+    assert json.loads(bad["_defect"]) == {
+        "rule": "roll_forward",
+        "column": "closing_balance",
+        "value": "90.00",
+        "message": "opening -10.00 + entries 99.99 is not closing 90.00",
+    }
+    one, two = camt(entry("1.00")), camt(entry("100.00"), statement="S2")
+    both = one.replace("</BkToCstmrStmt></Document>", two[two.index("<Stmt>") :])
+    (first, second), _ = parsed(both)
+    assert "_defect" in first and "_defect" not in second
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ the entry's: a sum is never taken from transactions that do not.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -28,17 +29,17 @@ def statements(raw: Path) -> Iterator[Row]:
     Raises:
         FileSetAsideError: not well-formed, or no camt file.
     """
-    entries, message, seen = 0, None, 0
+    entries, message, seen, booked = 0, None, 0, Decimal(0)
     for element in elements(raw, "GrpHdr", "Ntry", *_KINDS):
         name = local(element)
         if name == "GrpHdr":
             message = leaves(element).get("MsgId")
         elif name == "Ntry":
-            entries += 1
+            entries, booked = entries + 1, booked + _booked(element)
             _drop(element)
         else:
-            yield _statement(element, message, entries)
-            entries, seen = 0, seen + 1
+            yield _rolled(_statement(element, message, entries), booked)
+            entries, seen, booked = 0, seen + 1, Decimal(0)
             _drop(element)
     _refuse_other(seen)
 
@@ -109,6 +110,37 @@ def _statement(element: etree._Element, message: str | None, entries: int) -> Ro
         "closing_date": _day(closing, "Dt/Dt", "Dt/DtTm"),
         "entries": str(entries),
     }
+
+
+def _booked(entry: etree._Element) -> Decimal:
+    """What an entry adds to the balance: nothing while it is not booked."""
+    found = {name: child for child in entry if (name := local(child)) in ("Amt", "CdtDbtInd", "Sts")}
+    status = leaves(found["Sts"]).get("Cd") or _text(found["Sts"]) if "Sts" in found else "BOOK"
+    if status != "BOOK":
+        return Decimal(0)
+    amount, side = (_text(found[name]) if name in found else "" for name in ("Amt", "CdtDbtInd"))
+    try:
+        return Decimal(amount) * (-1 if side == "DBIT" else 1)
+    except InvalidOperation:
+        return Decimal(0)  # the entry itself is judged
+
+
+def _text(element: etree._Element) -> str:
+    return (element.text or "").strip()
+
+
+def _rolled(statement: Row, booked: Decimal) -> Row:
+    """The statement, with a defect when its entries do not lead from balance to balance: some are missing or wrong."""
+    opening, closing = statement["opening_balance"], statement["closing_balance"]
+    try:
+        differs = opening is not None and closing is not None and Decimal(opening) + booked != Decimal(closing)
+    except InvalidOperation:
+        return statement
+    if differs:
+        message = f"opening {opening} + entries {booked} is not closing {closing}"
+        told = {"rule": "roll_forward", "column": "closing_balance", "value": closing, "message": message}
+        statement["_defect"] = json.dumps(told)
+    return statement
 
 
 def _balance(balances: list[dict[str, str]], code: str) -> dict[str, str] | None:

@@ -82,7 +82,7 @@ class FileCollector:
         self._heartbeat = Heartbeat(settings, config.source)
         self._aside = AsideList(settings.collect_dir / f"{config.source}.errors.jsonl")
         self._backfills = BackfillRequests(settings, config.source)
-        self._findings = Findings(settings, config.source, self._history.drift, self._history.replaced)
+        self._findings = Findings(settings, config.source, self._history)
 
     def run(self, seconds: float | None, on_landed: Callable[[Manifest], None]) -> None:
         """Look at the folder every ``settings.file_poll_seconds``.
@@ -273,6 +273,10 @@ def _notes(candidate: Candidate, rows: FileRows, *, incomplete: bool) -> dict[st
     notes: dict[str, Any] = {"defects": rows.defects, "one_line_end": rows.one_line_end}
     if incomplete:
         notes["deletes_nothing"] = True
+    if rows.state is not None:
+        notes["state"] = rows.state
+    if rows.warnings:
+        notes["warnings"] = {"file": candidate.name, "what": list(rows.warnings)}
     if rows.drifts:
         notes["drift"] = {
             "file": candidate.name,

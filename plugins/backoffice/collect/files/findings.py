@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from backoffice.collect.files.history import FileHistory
 from backoffice.collect.files.period import in_words
 from backoffice.collect.files.watch import Candidate
 from backoffice.durable import write_text
@@ -20,18 +21,11 @@ from backoffice.settings import Settings
 
 
 class Findings:
-    """The findings of one source, as its collector goes; ``drift`` and ``replaced`` are the history's own."""
+    """The findings of one source, as its collector goes; what of manifests is told is the history's own."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        source: str,
-        drift: dict[str, dict[str, Any]],
-        replaced: dict[str, dict[str, Any]],
-    ) -> None:
+    def __init__(self, settings: Settings, source: str, history: FileHistory) -> None:
         self._path = _path(settings, source)
-        self._drift = drift
-        self._replaced = replaced
+        self._history = history
         self._written: dict[str, Any] = {}
         self._aside: dict[str, dict[str, str]] = {}
 
@@ -52,7 +46,8 @@ class Findings:
         """Write what changed; files that were taken away are forgotten."""
         names = {candidate.name for candidate in present}
         self._aside = {name: found for name, found in self._aside.items() if name in names}
-        now = {"set_aside": self._aside, "drift": self._drift, "replaced": self._replaced}
+        now = {"set_aside": self._aside, "drift": self._history.drift}
+        now |= {"replaced": self._history.replaced, "warnings": self._history.warnings}
         if now != self._written:
             write_text(self._path, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
             self._written = json.loads(json.dumps(now))
@@ -70,7 +65,11 @@ def findings_of(settings: Settings, source: str) -> list[tuple[str, str]]:
         for note in found.get("drift", {}).values()
     ]
     replaced = [(f"{note['by']} ({note['batch']})", in_words(note)) for note in found.get("replaced", {}).values()]
-    return aside + drift + replaced
+    odd = [
+        (f"{note['by']} ({note['batch']})", f"accepted, but: {'; '.join(note['what'])}")
+        for note in found.get("warnings", {}).values()
+    ]
+    return aside + drift + replaced + odd
 
 
 def files_held(settings: Settings, source: str) -> list[str]:

@@ -44,6 +44,8 @@ class FileHistory:
         """Read → how the columns of its newest file differ, with the batch; only of those that do."""
         self.replaced: dict[str, dict[str, Any]] = {}
         """Read → what its newest file replaced, with the batch; only of those that did."""
+        self.warnings: dict[str, dict[str, Any]] = {}
+        """Read → what is odd in its newest file, with the batch."""
 
     def refresh(self) -> None:
         """Take in the manifests that appeared since the last call."""
@@ -64,7 +66,7 @@ class FileHistory:
         self._passed_over.clear()
         if period := manifest.notes.get("period"):
             self._periods[entry["read"], period] = Published(manifest.seq, entry["file"], entry["sha256"])
-        for told, name in ((self.drift, "drift"), (self.replaced, "replaces")):
+        for told, name in ((self.drift, "drift"), (self.replaced, "replaces"), (self.warnings, "warnings")):
             told.pop(entry["read"], None)
             if found := manifest.notes.get(name):
                 told[entry["read"]] = {"batch": manifest.batch_id, "by": entry["file"], **found}

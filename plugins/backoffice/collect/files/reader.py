@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +17,7 @@ from backoffice.collect.files.landed import landed_select
 from backoffice.collect.files.records import POSITION, Stamp, landed_schema, landed_tables
 from backoffice.collect.files.rejects import Defect, LineBreaks, defects_of, lines_of, read_rejects
 from backoffice.collect.files.retyped import look_at_values
-from backoffice.collect.files.structured import write_part
+from backoffice.collect.files.structured import STRUCTURED, write_part
 from backoffice.collect.files.text import BLANK, CR, PreparedText, prepare_text
 from backoffice.collect.files.workbook import sheet_as_text
 from backoffice.errors import FileSetAsideError
@@ -43,6 +44,8 @@ class FileRows:
         keyless: records that were split and have no readable key.
         header: names in the header, and its line in the file.
         drifts: how its columns differ from the declared ones.
+        warnings: what is odd in what it says; its rows are accepted.
+        state: where a tap goes on that wrote it.
     """
 
     rows: int
@@ -51,6 +54,8 @@ class FileRows:
     keyless: int
     header: Header
     drifts: tuple[Drift, ...]
+    warnings: tuple[str, ...] = ()
+    state: Any = None
 
     @property
     def is_image(self) -> bool:
@@ -89,9 +94,10 @@ def write_parquet(
     Raises:
         FileSetAsideError: the file cannot be read as its layout says, so nothing of it may land.
     """
-    if read.part:
-        rows = write_part(raw, target, read, stamp)
-        return FileRows(rows, 0, False, 0, Header(declared_layout(read)), ())
+    if read.format in STRUCTURED:
+        part = write_part(raw, target, read, stamp)
+        layout = Header(declared_layout(read))
+        return FileRows(part.rows, 0, False, part.keyless, layout, (), tuple(part.warnings), part.state.value)
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": settings.duckdb_threads,
         "memory_limit": settings.collector_memory,

@@ -28,7 +28,7 @@ def elements(raw: Path, *names: str) -> Iterator[etree._Element]:
                 yield element
     except etree.XMLSyntaxError as error:
         raise FileSetAsideError(
-            f"line {error.lineno}, column {error.offset}: {error.msg}",
+            f"line {error.lineno}, column {error.offset}: {error.msg}" if error.lineno else "the file is empty",
             rule="the file is well-formed XML",
             next_step="have it sent again",
         ) from error
