@@ -18,11 +18,19 @@ app = typer.Typer(help="Data contracts: what every table must be.", no_args_is_h
 @app.command()
 def build() -> None:
     """Write what follows from contracts and mappings: dbt models and tests, suites, push schemas, data dictionary."""
+    write_generated(get_settings())
+
+
+def write_generated(settings: Settings) -> None:
+    """Write what follows from contracts and sources, and say what changed.
+
+    Raises:
+        MappingError: a source does not fit the contracts; nothing was written.
+    """
     from backoffice.contracts.derived import write_derived
     from backoffice.validate import write_suites
     from backoffice.warehouse.generate import write_files
 
-    settings = get_settings()
     contracts = load_contracts(settings.contracts_dir)
     changed = write_files(settings) + write_suites(contracts, settings.expectations_dir)
     changed += write_derived(contracts, settings.project_dir)

@@ -9,7 +9,7 @@ import duckdb
 from backoffice.onboard.report import Finding
 from backoffice.onboard.sample import Sample
 from backoffice.sources import Lines, SourceConfig
-from backoffice.sources.mapping import MappedTable, current_rows, raw_name, row_select, unknown_columns
+from backoffice.sources.mapping import MappedTable, current_rows, open_columns, raw_name, row_select, unknown_columns
 from backoffice.warehouse.raw import create_raw_table, insert_batches
 
 SOURCE, CANONICAL = "source", "canonical"
@@ -73,7 +73,7 @@ def build_world(
 
 
 def _add(world: World, item: MappedTable) -> None:
-    usable = _without(item, set(unknown_columns(item)))
+    usable = _without(item, {*unknown_columns(item), *open_columns(item)})
     broken = [finding for name in _expressions(usable) if (finding := _tried(world, usable, name))]
     world.broken += broken
     usable = _without(usable, {finding.column for finding in broken})

@@ -18,7 +18,7 @@ from backoffice.onboard.rules import UNMAPPED, Check, checks_of, unjudged_refere
 from backoffice.onboard.sample import take_sample
 from backoffice.settings import Settings
 from backoffice.sources import Lines, Reconcile, SourceConfig, load_source
-from backoffice.sources.mapping import MappedTable, mapping_errors, missing_columns, unknown_columns
+from backoffice.sources.mapping import OPEN, MappedTable, mapping_errors, missing_columns, open_columns
 
 _SAMPLES = 3
 
@@ -72,9 +72,14 @@ def _of_the_mapping(world: World, mapped: list[MappedTable]) -> list[Finding]:
     found = list(world.broken)
     for item in mapped:
         for error in mapping_errors(item):
-            names = ", ".join(unknown_columns(item) or missing_columns(item))
+            if error.what.endswith(f"left {OPEN}"):
+                continue  # told one by one below
+            names, _, what = error.what.partition(": ")
             where = world.lines.of("tables", item.table.key)
-            found.append(Finding(item.table.key, "mapping", names, "error", 0, error.what, where))
+            found.append(Finding(item.table.key, "mapping", names, "error", 0, what, where))
+        for name in open_columns(item):
+            where = place_of(world, item, name)
+            found.append(Finding(item.table.key, "open", name, "error", 0, f"{OPEN}: say what it is", where))
     return found
 
 

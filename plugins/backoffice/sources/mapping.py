@@ -17,6 +17,8 @@ from backoffice.sources.model import CanonicalMapping, CodeMap, ReadTable, Sourc
 from backoffice.sources.typed import typed_sql
 
 PASSED_THROUGH = ("_batch_id", "_row_no", "_op", "_event_id", "_event_at", "_ingested_at", "_source_file", "_defect")
+OPEN = "OPEN"
+"""Stands in a draft where a person must say something."""
 _LOCAL = re.compile(r"\blocal\(")
 
 
@@ -250,6 +252,15 @@ def mapping_errors(mapped: MappedTable) -> list[MappingError]:
                 next_step="add the expression, or accept: {column: reason}",
             )
         )
+    if left := open_columns(mapped):
+        errors.append(
+            MappingError(
+                f"{', '.join(left)}: left {OPEN}",
+                where=where,
+                rule=f"{OPEN} stands where a draft could not tell",
+                next_step="write the expression or the code, take the line out, or accept: {column: reason}",
+            )
+        )
     if late := [column.name for column in table.primary_key if column.name in mapping.derived]:
         errors.append(MappingError(f"{', '.join(late)}: a key cannot be derived", where=where))
     return errors
@@ -261,6 +272,14 @@ def unknown_columns(mapped: MappedTable) -> list[str]:
     accepted = {name.partition(".")[0] for name in mapping.accept if not name.endswith(".type")}  # of a source column
     named = {*mapping.columns, *mapping.map, *mapping.derived, *accepted}
     return sorted(named - {column.name for column in mapped.table.columns})
+
+
+def open_columns(mapped: MappedTable) -> list[str]:
+    """Columns of which a draft still has open places."""
+    mapping = mapped.mapping
+    given = {**mapping.columns, **mapping.derived}
+    codes = [name for name, code in mapping.map.items() if OPEN in (code.expr, *code.values, *code.values.values())]
+    return sorted([name for name, text in given.items() if text.strip() == OPEN] + codes)
 
 
 def missing_columns(mapped: MappedTable) -> list[str]:

@@ -184,7 +184,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">' + "".join(
         (BOMB + "]>" + camt(entry())[38:].replace("Ada", "&b7;"), "document type"),
         ('<!DOCTYPE a SYSTEM "file:///etc/passwd">' + camt(entry())[38:], "document type"),
         ("<html><body>Session expired</body></html>", "no statement"),
-        ("", "line "),
+        ("", "the file is empty"),
         ("not XML", "line "),
         (camt(entry()).replace("N1", "\x00"), "line "),
         (camt(entry()).replace("N1", "x" * (11 << 20)), "line "),
