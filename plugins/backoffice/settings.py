@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -126,6 +127,14 @@ class Settings(BaseSettings):
     push_disk_free_mb: int = Field(512, description="And while less than this is free on the disk of `home`.")
 
     demo: bool = Field(True, description="Run the demo shop, which keeps changing the embedded source systems.")
+    demo_kind: Literal["shop", "company"] = Field(
+        "shop", description="What the demo is: one shop's database, or a company's eight systems with a year's history."
+    )
+    demo_volume: float = Field(
+        1.0, gt=0, description="How much busier than usual the company is, from its next day on."
+    )
+    demo_seed: int = Field(1, description="Seed of the company: the same one gives the same history.")
+    demo_days: int = Field(365, gt=0, description="Days of history the company begins with.")
     demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")
 
     @property

@@ -7,7 +7,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from backoffice.cli import alerts, contracts, data, doctor, mapping, parts, platform, push, quarantine, repair, versions
+from backoffice.cli import (
+    alerts,
+    contracts,
+    data,
+    doctor,
+    mapping,
+    parts,
+    platform,
+    push,
+    quarantine,
+    repair,
+    simulate,
+    versions,
+)
 from backoffice.cli.console import show_error
 from backoffice.errors import BackofficeError
 
@@ -41,3 +54,4 @@ app.add_typer(mapping.app, name="map")
 app.add_typer(push.app, name="push")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(simulate.app, name="simulate")

@@ -19,7 +19,8 @@ from backoffice.ops.postgres import (
 from backoffice.ops.process import Component
 from backoffice.ops.supervisor import Preparation, Supervisor
 from backoffice.settings import Settings, get_settings
-from backoffice.simulate import prepare as prepare_demo
+from backoffice.simulate import prepare as prepare_shop
+from backoffice.simulate.company.start import prepare_company
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def preparations(settings: Settings) -> Sequence[Preparation]:
         wanted.append(Preparation("creating the platform's databases", lambda: ensure_platform(settings)))
     if _has_demo(settings):
         # before the collectors start, so that their first runs find something
-        wanted.append(Preparation("filling the demo shop", lambda: prepare_demo(settings)))
+        wanted.append(demo_preparation(settings))
     wanted.append(Preparation("preparing Airflow's database", lambda: prepare_airflow(settings)))
     return wanted
 
@@ -49,9 +50,23 @@ def components(settings: Settings) -> Sequence[Component]:
     if is_pushed_to(settings):
         wanted.insert(0, push_component(settings))
     if _has_demo(settings):
-        command = (sys.executable, "-m", "backoffice.simulate")
-        wanted.insert(0, Component("demo-shop", command, child_environment(settings)))
+        wanted.insert(0, demo_component(settings))
     return wanted
+
+
+def demo_preparation(settings: Settings) -> Preparation:
+    """Its past, which a demo must have before it goes on."""
+    if settings.demo_kind == "company":
+        return Preparation("filling the company's systems", lambda: prepare_company(settings))
+    return Preparation("filling the demo shop", lambda: prepare_shop(settings))
+
+
+def demo_component(settings: Settings) -> Component:
+    """The process that keeps the demo's systems changing."""
+    is_company = settings.demo_kind == "company"
+    module = "backoffice.simulate.company" if is_company else "backoffice.simulate"
+    command = (sys.executable, "-m", module)
+    return Component("company" if is_company else "demo-shop", command, child_environment(settings))
 
 
 def parts(settings: Settings) -> Sequence[Component]:

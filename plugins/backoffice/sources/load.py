@@ -39,18 +39,23 @@ def load_source(path: Path) -> SourceConfig:
 
 
 def load_sources(folder: Path) -> dict[str, SourceConfig]:
-    """Every ``*.yaml`` directly in the folder, by source name."""
+    """Every ``*.yaml`` directly in the folder, by source name.
+
+    Raises:
+        MappingError: a file is wrong, or two sources that share a ``source_relation`` map the same table.
+    """
     sources = [load_source(path) for path in sorted(folder.glob("*.yaml"))]
-    relations: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for config in sources:
-        other = relations.setdefault(config.source_relation, config.source)
-        if other != config.source:
-            raise MappingError(
-                f"{other} and {config.source} both use source_relation {config.source_relation}",
-                where=str(folder),
-                rule="source_relation tells sources apart in every mart",
-                next_step="give each file its own",
-            )
+        for table in config.tables:
+            other = owners.setdefault((config.source_relation, table), config.source)
+            if other != config.source:
+                raise MappingError(
+                    f"{other} and {config.source} both map {table} with source_relation {config.source_relation}",
+                    where=str(folder),
+                    rule="systems that know each other's keys may share a source_relation; each table is one's of them",
+                    next_step="give one of the files its own source_relation",
+                )
     return {config.source: config for config in sources}
 
 

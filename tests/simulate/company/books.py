@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from backoffice.simulate.company import engine, founding, tables
@@ -313,7 +313,7 @@ def bank_accounts_tie(books: Books) -> Breaks:
 
 
 def cards_in_clearing_are_unsettled(books: Books) -> Breaks:
-    waiting = sums(books.of("erp.card_item", state="W"), lambda row: cents(row["gross"]), "firm")
+    waiting = sums(chain(*books.world.cards.values()), lambda row: cents(row["gross"]), "firm")
     return differences(waiting, sums(books.ledger("1050"), home, "firm"))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, timedelta
 
 from backoffice.simulate.company.book import Row
 from backoffice.simulate.company.day import Day, last_of_month
 from backoffice.simulate.company.money import RATE_ONE, divide, per_hundred
 
 _EURO, _DOLLAR = 7.4600, 6.6000  # kroner
+_QUOTED = timedelta(minutes=15)
 _PEG_SPREAD, _DRIFT, _YEAR = 0.001, 0.04, 365.25
 
 
@@ -47,7 +48,7 @@ def _close_month(day: Day) -> None:
 
 def _quote(day: Day, pair: str, value: int, kind: str) -> None:
     foreign, _, home = pair.partition("/")
-    day.book.put("erp.fx_quote", quote_row(foreign, home, day.today, kind, value), day.opens)
+    day.book.put("erp.fx_quote", quote_row(foreign, home, day.today, kind, value), day.opens + _QUOTED)
 
 
 def quote_row(foreign: str, home: str, on: date, kind: str, value: int) -> Row:

@@ -220,10 +220,11 @@ def _pay_by_card(day: Day, made: Invoice) -> None:
     lines = [Line(CARDS, gross), Line(RECEIVABLE, -gross, -made.left_home, "D", str(made.party))]
     post(day, voucher, lines)
     settle(day, made, gross, made.rate, row["payment_no"], at=at)
-    _capture(day, firm, row, gross, at)
+    _capture(day, firm, row, gross)
 
 
-def _capture(day: Day, firm: Firm, payment: Row, gross: int, at: datetime) -> None:
+def _capture(day: Day, firm: Firm, payment: Row, gross: int) -> None:
+    """The provider holds the money; the ERP learns of the item with its payout, as one row that stays."""
     due = workdays_after(day.today, _PAYOUT_DAYS)
     item: Row = {
         "card_no": day.world.number("card"),
@@ -240,7 +241,6 @@ def _capture(day: Day, firm: Firm, payment: Row, gross: int, at: datetime) -> No
         "state": "W",
         "bank_reference": None,
     }
-    day.book.put("erp.card_item", item, at)
     if (firm.no, day.today) not in day.world.cards:
         day.world.later(due, "payout", (firm.no, day.today))
     day.world.cards.setdefault((firm.no, day.today), []).append(item)

@@ -1,0 +1,217 @@
+"""The past: played in one go, written into the systems, and put aside as the state the present goes on from."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import pickle
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import psycopg
+
+from backoffice.addresses import SOURCE_OWNER, source_url
+from backoffice.durable import sync_folder, write_text
+from backoffice.errors import SettingsError, StorageError
+from backoffice.ops.postgres import ensure_source_database
+from backoffice.settings import Settings
+from backoffice.simulate.company import databases, engine, founding, papers
+from backoffice.simulate.company.book import Change
+from backoffice.simulate.company.helpdesk import Helpdesk
+from backoffice.simulate.company.tables import DATABASES, newest
+from backoffice.simulate.company.world import VERSION, World
+
+log = logging.getLogger(__name__)
+
+DAYS = 365
+SEED = 1
+_OPTIONS = "-c timezone=UTC -c lock_timeout=10s"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was decided before anything was written, so that a start that was cut off goes on with the same.
+
+    Args:
+        today: first day that is lived, not history.
+    """
+
+    seed: int
+    today: date
+    days: int
+
+    @property
+    def born(self) -> date:
+        """First day of the history."""
+        return self.today - timedelta(days=self.days)
+
+
+def folder(settings: Settings) -> Path:
+    """Where the simulator keeps its own: plan, checkpoint, the helpdesk's database, the log of faults."""
+    return settings.home / "company"
+
+
+def inbox(settings: Settings) -> Path:
+    """Where the systems that send files put them."""
+    return settings.home / "inbox"
+
+
+def play(plan: Plan) -> tuple[World, list[Change]]:
+    """All days of the history."""
+    world = founding.found(plan.seed, plan.born)
+    changes: list[Change] = []
+    with _no_cycles():
+        for day in range(plan.days):
+            changes += engine.play(world, plan.born + timedelta(days=day))
+    return world, changes
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """A million rows without a cycle among them need no search for cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def prepare(settings: Settings, plan: Plan) -> None:
+    """Fill the systems with their history, unless that is done; what a kill left undone is done by the next call.
+
+    Raises:
+        SettingsError: the source is an external server, or there is a history with another seed or other dates.
+    """
+    refuse_external(settings)
+    plan = _decided(settings, plan)
+    if world_path(settings).exists():
+        return
+    world, changes = play(plan)
+    tables = {name: list(rows.values()) for name, rows in newest(changes).items()}
+    for system in DATABASES:
+        ensure_source_database(settings, system)
+        with connect(settings, system) as connection:
+            if not databases.is_there(connection, system):
+                databases.create(connection, system, tables, plan.today)
+    for _ in papers.write(inbox(settings), papers.of_history(changes, plan.today)):
+        pass
+    helpdesk = Helpdesk(helpdesk_path(settings))
+    if helpdesk.place() is None:
+        helpdesk.deliver(told(changes), (plan.today, 0))
+    world.volume = settings.demo_volume
+    save(settings, world)
+    log.info("the company has a history of %d days, %d rows", plan.days, sum(map(len, tables.values())))
+
+
+def told(changes: Iterable[Change]) -> list[Change]:
+    """What the helpdesk tells of its past: each ticket as it is now, and every note and answer."""
+    tickets = {change.row["id"]: change for change in changes if change.table == "crm.ticket"}
+    return [
+        change
+        for change in changes
+        if change.table in ("crm.note", "crm.survey")
+        or (change.table == "crm.ticket" and tickets[change.row["id"]] is change)
+    ]
+
+
+def _decided(settings: Settings, plan: Plan) -> Plan:
+    path = folder(settings) / "plan.json"
+    if not path.exists():
+        write_text(path, json.dumps({"seed": plan.seed, "today": plan.today.isoformat(), "days": plan.days}))
+    kept = read_plan(settings)
+    if kept is None or (kept.seed, kept.days) != (plan.seed, plan.days):
+        raise SettingsError(
+            f"there is a company with another seed or history: {kept}",
+            where=str(path),
+            rule="one company lives in one home",
+            next_step="`make reset` begins anew, or leave seed and days as they were",
+        )
+    return kept
+
+
+def read_plan(settings: Settings) -> Plan | None:
+    """The plan that was decided; None before the first start."""
+    path = folder(settings) / "plan.json"
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Plan(found["seed"], date.fromisoformat(found["today"]), found["days"])
+
+
+def world_path(settings: Settings) -> Path:
+    """The checkpoint: the world after the last day all systems have whole."""
+    return folder(settings) / "world.pickle"
+
+
+def helpdesk_path(settings: Settings) -> Path:
+    """The helpdesk's database."""
+    return folder(settings) / "helpdesk.sqlite"
+
+
+def save(settings: Settings, world: World) -> None:
+    """Replace the checkpoint, in one step that lasts."""
+    path = world_path(settings)
+    half = path.with_name(f".{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with half.open("wb") as file:
+        pickle.dump(world, file)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+    sync_folder(path.parent)
+
+
+def load(settings: Settings) -> World:
+    """The checkpoint.
+
+    Raises:
+        StorageError: there is none, or another version of the program wrote it.
+    """
+    path = world_path(settings)
+    if not path.exists():
+        raise StorageError(
+            "the company has no history yet", where=str(path), next_step="run `backoffice simulate history` first"
+        )
+    with path.open("rb") as file:
+        world = pickle.load(file)
+    if not isinstance(world, World) or world.version != VERSION:
+        raise StorageError(
+            "the company's state was written by another version of the program",
+            where=str(path),
+            rule=f"this version reads state {VERSION}",
+            next_step="`make reset` begins anew",
+        )
+    return world
+
+
+def connect(settings: Settings, system: str) -> databases.Connection:
+    """A connection to a system's database as the owner of its tables."""
+    return psycopg.connect(
+        source_url(settings, system, SOURCE_OWNER),
+        autocommit=True,
+        connect_timeout=5,
+        options=_OPTIONS,
+        application_name="company",
+        tcp_user_timeout=30_000,
+    )
+
+
+def refuse_external(settings: Settings) -> None:
+    """Keep made-up business out of real systems.
+
+    Raises:
+        SettingsError: the source is an external server.
+    """
+    if settings.source_url:
+        raise SettingsError(
+            "the company writes made-up business and runs only on the embedded source server",
+            where="BACKOFFICE_SOURCE_URL",
+            next_step="set BACKOFFICE_DEMO=false, or unset BACKOFFICE_SOURCE_URL",
+        )
