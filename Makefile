@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-cdc bench-refresh bench-rate soak
+.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-cdc bench-refresh bench-rate bench-push soak
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-refresh: $(INSTALLED) ## Measure a thousand changed rows on a million and 
 
 bench-rate: $(INSTALLED) ## Find the largest rate of changes that is in the marts within ten seconds; the platform must be up.
 	$(BIN)/python benchmarks/rate.py
+
+bench-push: $(INSTALLED) ## Measure the durable events a second that the push endpoint accepts.
+	$(BIN)/python benchmarks/push.py
 
 soak: $(INSTALLED) ## Kill processes at random under load for SECONDS (1200), then compare everything.
 	$(BIN)/python benchmarks/soak.py --seconds $(or $(SECONDS),1200)

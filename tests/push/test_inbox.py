@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 import threading
 
@@ -67,6 +69,23 @@ def test_many_requests_share_an_fsync(world, monkeypatch):
     go_on.set()
     assert [answer.result(10) for answer in [first, *others]] == [Accepted(1, 0)] * 39
     assert synced == [1, 38] and on_disk(world) == list(range(40))
+
+
+def test_nothing_is_acknowledged_or_landed_before_its_fsync(world, monkeypatch):
+    inbox = world.open_inbox()
+    inbox.submit(made(1)).result(10)
+    fsync = os.fsync
+
+    def failing(_: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(BusyError, match="Input/output error"):
+        inbox.submit(made(2)).result(10)
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        read_segment(world.settings.push_dir / "crm", Position(1, 0), 1 << 20)
 
 
 def test_a_replay_that_waits_beside_its_original_is_told_from_it(world, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from backoffice.collect.files.reader import write_parquet
 from backoffice.collect.files.records import Stamp
+from backoffice.collect.records import RecordRow, row_values, write_rows
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
 from backoffice.warehouse.raw import create_raw_table, insert_batches
@@ -78,3 +80,55 @@ def test_a_column_declared_later_is_filled_from_what_landed(
     extra = connection.execute("SELECT _extra FROM raw.hr__people WHERE id = '2'").fetchone()
     assert extra is not None
     assert json.loads(extra[0]) == {"Tax \"A\" 'code'": "T2", "town": "Aarhus"}
+
+
+def test_a_column_declared_later_is_filled_from_the_records_that_landed(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    before = _pushed({"id": "INTEGER", "name": "VARCHAR"})
+    after = _pushed(
+        {"id": "INTEGER", "name": "VARCHAR", "city": "VARCHAR", "cost": "DECIMAL(9,2)", "seen": "TIMESTAMPTZ"},
+        city="place.0.city",
+        seen="$time",
+    )
+    sent = [
+        {"id": 1, "name": "Ada", "place": [{"city": "Aarhus"}], "cost": 1.5},
+        {"id": 2, "name": "Bo", "cost": "much"},
+        {"id": 3, "name": "Cy", "place": [{"city": "Ribe"}]},
+    ]
+    files = [_record_file(before, 1, sent[:2], tmp_path), _record_file(before, 2, sent[2:], tmp_path, op="d")]
+    files.append(_record_file(after, 3, [{"id": 4, "name": "Di", "place": [{"city": "Odense"}]}], tmp_path))
+    create_raw_table(connection, after, "people")
+    connection.execute("SET TimeZone = 'UTC'")
+    for rows in (f"read_parquet({files[:2]})", f"read_parquet({files[2:]})"):  # absent, and there
+        insert_batches(connection, after, "people", rows, image=None, generation=1)
+    loaded = connection.execute(
+        "SELECT id, name, city, cost, seen, _defect FROM raw.hr__people ORDER BY _batch_seq, _row_no"
+    ).fetchall()
+    assert [row[:5] for row in loaded] == [
+        (1, "Ada", "Aarhus", Decimal("1.50"), _AT),
+        (2, "Bo", None, None, _AT),
+        (3, None, None, None, None),
+        (4, "Di", "Odense", None, _AT),
+    ]
+    assert json.loads(loaded[1][5])["value"] == "much" and loaded[0][5] is None
+
+
+def _pushed(columns: dict[str, str], **paths: str) -> SourceConfig:
+    content = _config({"id": "VARCHAR"}).model_dump(exclude_defaults=True) | {
+        "connection": {"kind": "push"},
+        "reads": {"people": {"events": "person", "columns": columns, "paths": paths, "primary_key": ["id"]}},
+    }
+    return SourceConfig.model_validate(content)
+
+
+def _record_file(config: SourceConfig, seq: int, sent: list[dict[str, Any]], folder: Path, op: str = "u") -> str:
+    """Events as their collector lands them."""
+    read, rows = config.reads["people"], []
+    for number, data in enumerate(sent, 1):
+        event = {"time": _AT.isoformat(), "data": data}
+        values, misfits = row_values(read, data, {"$time": event["time"]}, deleted=op == "d")
+        rows.append(RecordRow(number, op, f"e{number}", _AT, _AT, json.dumps(event), values, misfits))
+    target = folder / f"{seq}.parquet"
+    write_rows(target, read, f"hr-{seq:010d}", rows)
+    return str(target)

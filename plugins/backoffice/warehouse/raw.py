@@ -147,9 +147,9 @@ def _from_events(config: SourceConfig, read: str, present: set[str], source: str
     for name, kind in config.reads[read].columns.items():
         path = _literal(landed_path(name, paths.get(name), pushed=pushed))
         # of a deletion only the key lands, and what did not fit is null for good
-        text = f"json_extract_string({EVENT}, {path})"
-        found = f"CASE WHEN _op <> 'd' AND _defect IS NULL THEN try_cast({text} AS {kind}) END"
-        columns.append(f'coalesce("{name}", {found}) AS "{name}"' if name in present else f'{found} AS "{name}"')
+        text = f"CASE WHEN _op <> 'd' AND _defect IS NULL THEN json_extract_string({EVENT}, {path}) END"
+        found = f'coalesce("{name}", try_cast({text} AS {kind}))' if name in present else text
+        columns.append(f'{found} AS "{name}"')
     return f"(SELECT {', '.join(columns)}, {', '.join(ENVELOPE)} FROM {source})"
 
 
