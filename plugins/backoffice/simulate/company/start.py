@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from backoffice.errors import SettingsError
 from backoffice.settings import Settings
-from backoffice.simulate.company import live
-from backoffice.simulate.company.history import Plan, prepare
+from backoffice.simulate.company import api, live
+from backoffice.simulate.company.helpdesk import Helpdesk
+from backoffice.simulate.company.history import Plan, helpdesk_path, prepare
+from backoffice.simulate.company.sender import send
 
 _COPIED = ("contracts", "dbt_project", "expectations")
 _LINKED = ("dags", "plugins")
@@ -31,8 +35,26 @@ def prepare_company(settings: Settings) -> None:
 
 
 def run_company(settings: Settings, stop: threading.Event) -> None:
-    """Live until ``stop`` is set; errors as of :func:`backoffice.simulate.company.live.run`."""
-    live.run(settings, stop)
+    """Live until ``stop`` is set, with the helpdesk's sender and its API beside.
+
+    Raises:
+        BackofficeError: as of :func:`backoffice.simulate.company.live.run`, or the API's port is taken.
+    """
+    helpdesk = Helpdesk(helpdesk_path(settings))
+    with api.serving(settings, helpdesk), _sending(settings, helpdesk):
+        live.run(settings, stop)
+
+
+@contextmanager
+def _sending(settings: Settings, helpdesk: Helpdesk) -> Iterator[None]:
+    stop = threading.Event()
+    sender = threading.Thread(target=send, args=(settings, helpdesk, stop), name="helpdesk-sender", daemon=True)
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join()
 
 
 def make_project(settings: Settings, target: Path) -> Path:
@@ -61,6 +83,9 @@ def make_project(settings: Settings, target: Path) -> Path:
         link.unlink(missing_ok=True)
         link.symlink_to(settings.project_dir / name)
     shutil.copytree(settings.sources_dir / "company", target / "sources", dirs_exist_ok=True)
+    surveys = target / "sources" / "surveys.yaml"
+    usual = Settings.model_fields["demo_api_port"].default
+    surveys.write_text(surveys.read_text(encoding="utf-8").replace(f":{usual}", f":{settings.demo_api_port}"), "utf-8")
     own = settings.model_copy(update={"project_dir": target})
     contracts = load_contracts(own.contracts_dir)
     write_files(own)
