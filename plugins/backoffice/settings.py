@@ -134,6 +134,10 @@ class Settings(BaseSettings):
         1.0, gt=0, description="How much busier than usual the company is, from its next day on."
     )
     demo_api_port: int = Field(28092, description="The REST API of the company's helpdesk.")
+    demo_faults: float = Field(
+        0.0, ge=0, description="Mistakes the company's systems make, as a multiple of their usual rates; 0 is none."
+    )
+    demo_fault_kinds: str = Field("", description="Only these kinds, such as F05,F08; all when empty.")
     demo_seed: int = Field(1, description="Seed of the company: the same one gives the same history.")
     demo_days: int = Field(365, gt=0, description="Days of history the company begins with.")
     demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")

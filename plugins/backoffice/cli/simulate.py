@@ -20,6 +20,7 @@ app = typer.Typer(help="The living company: two firms' systems, made up, to coll
 
 _Seed = Annotated[int | None, typer.Option(help="The same seed gives the same history.")]
 _Days = Annotated[int | None, typer.Option(help="Days of history.", min=1)]
+_Faults = Annotated[float | None, typer.Option(help="Mistakes, as a multiple of their usual rates.", min=0)]
 _Volume = Annotated[float | None, typer.Option(help="How much busier than usual, from the next day on.", min=0.01)]
 
 
@@ -27,26 +28,27 @@ _Volume = Annotated[float | None, typer.Option(help="How much busier than usual,
 def history(
     seed: _Seed = None,
     days: _Days = None,
+    faults: _Faults = None,
     today: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day after its last.")] = None,
 ) -> None:
     """Fill the company's systems with their past; the source server must run."""
     from backoffice.simulate.company.history import prepare
     from backoffice.simulate.company.start import plan_of
 
-    settings = _with(seed=seed, days=days)
+    settings = _with(seed=seed, days=days, faults=faults)
     prepare(settings, plan_of(settings, today.date() if today else None))
     status()
 
 
 @app.command()
-def live(seed: _Seed = None, days: _Days = None, volume: _Volume = None) -> None:
+def live(seed: _Seed = None, days: _Days = None, volume: _Volume = None, faults: _Faults = None) -> None:
     """Fill the systems unless that is done, and live in the foreground until Ctrl-C."""
     from backoffice.simulate.company.start import prepare_company, run_company
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    settings = _with(seed=seed, days=days, volume=volume)
+    settings = _with(seed=seed, days=days, volume=volume, faults=faults)
     prepare_company(settings)
     run_company(settings, stop)
 
@@ -62,7 +64,10 @@ def status() -> None:
     settings = get_settings()
     plan, world = read_plan(settings), load(settings)
     if plan is not None:
-        out.print(f"seed {plan.seed}, history {plan.born} to {world.today}, {world.volume:g} times the usual volume")
+        out.print(
+            f"seed {plan.seed}, lived from {plan.born} to {world.today}, {world.volume:g} times the usual volume, "
+            f"{world.faults:g} times the usual faults"
+        )
     for system in DATABASES:
         try:
             with connect(settings, system) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from backoffice.simulate.company.helpdesk import Helpdesk, event_id
 from backoffice.simulate.company.history import (
     Plan,
     connect,
+    faults_folder,
     helpdesk_path,
     inbox,
     load,
@@ -50,9 +53,10 @@ def past():
 
 
 @pytest.fixture
-def home(source_settings):
-    """Settings of a company with its history; its systems are gone afterwards."""
+def home(source_settings, request):
+    """Settings of a company with its history; its systems are gone afterwards. A parameter changes settings."""
     settings = settings_of(source_settings.home, source_settings.source_port, source_settings.platform_port)
+    settings = settings.model_copy(update=getattr(request, "param", {}))
     prepare(settings, PLAN)
     yield settings
     for path in [world_path(settings), world_path(settings).with_name("plan.json"), helpdesk_path(settings)]:
@@ -113,6 +117,40 @@ def test_history_is_in_the_systems_and_maps(home, past, monkeypatch):
         assert report.findings == []
         empty = {coverage.table for coverage in report.coverage if not coverage.rows}
         assert empty <= {"hr.hr_case/hr_case", "documents.document/compliance_obligation"}
+
+
+@pytest.mark.parametrize("home", [{"demo_faults": 40.0}], indirect=True)
+def test_rules_of_the_contracts_see_faults_of_the_databases(home):
+    """Each once, and nothing else; the voucher's faults are seen in base."""
+    made = [json.loads(line) for line in (faults_folder(home) / "history.jsonl").read_text("utf-8").splitlines()]
+    seen = {
+        ("F04", "erp.so_line"): "product_id",
+        ("F05", "erp.so_head"): "channel",
+        ("F05", "hris.task"): "work_type",
+        ("F31", "erp.debtor"): "language_code",
+    }
+    logged = Counter(seen[f["fault"], f["table"]] for f in made if (f["fault"], f["table"]) in seen)
+    found: Counter[str] = Counter()
+    for system in DATABASES:
+        path = home.sources_dir / "company" / f"{system}.yaml"
+        for finding in check_mapping(path, load_contracts(home.contracts_dir), home, full=True).findings:
+            found[finding.column] += finding.rows
+    assert set(logged) == set(seen.values())
+    assert found == logged
+    world, now = load(home), MIDNIGHT + timedelta(days=1)
+    assert world.faults == 40.0
+    live.run(
+        home.model_copy(update={"demo_faults": 0.0}), stop := threading.Event(), lambda: stop_after(home, stop, now)
+    )
+    assert (faults_folder(home) / f"{TODAY}.jsonl").exists()
+    assert load(home).faults == 0.0
+
+
+def stop_after(settings, stop: threading.Event, now: datetime) -> datetime:
+    """A clock that ends the run once the first day is whole."""
+    if load(settings).today == TODAY:
+        stop.set()
+    return now
 
 
 def test_preparing_again_changes_nothing_and_another_seed_is_refused(home):

@@ -15,6 +15,7 @@ from backoffice.simulate.company.start import prepare_company, run_company
 def main() -> None:
     """Fill the systems and live; SIGTERM and Ctrl-C end it after the transaction at hand."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

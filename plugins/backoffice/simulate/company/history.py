@@ -20,7 +20,7 @@ from backoffice.durable import sync_folder, write_text
 from backoffice.errors import SettingsError, StorageError
 from backoffice.ops.postgres import ensure_source_database
 from backoffice.settings import Settings
-from backoffice.simulate.company import databases, engine, founding, papers
+from backoffice.simulate.company import databases, engine, faults, founding, papers
 from backoffice.simulate.company.book import Change
 from backoffice.simulate.company.helpdesk import Helpdesk
 from backoffice.simulate.company.tables import DATABASES, newest
@@ -93,7 +93,8 @@ def prepare(settings: Settings, plan: Plan) -> None:
     plan = _decided(settings, plan)
     if world_path(settings).exists():
         return
-    world, changes = play(plan)
+    world, played = play(plan)
+    changes = _with_faults(settings, plan, played)
     tables = {name: list(rows.values()) for name, rows in newest(changes).items()}
     for system in DATABASES:
         ensure_source_database(settings, system)
@@ -104,10 +105,42 @@ def prepare(settings: Settings, plan: Plan) -> None:
         pass
     helpdesk = Helpdesk(helpdesk_path(settings))
     if helpdesk.place() is None:
-        helpdesk.deliver(told(changes), (plan.today, 0))
-    world.volume = settings.demo_volume
+        helpdesk.deliver(changes_of_helpdesk(changes), (plan.today, 0))
+    wish(settings, world)
     save(settings, world)
     log.info("the company has a history of %d days, %d rows", plan.days, sum(map(len, tables.values())))
+
+
+def changes_of_helpdesk(changes: Iterable[Change]) -> list[Change]:
+    """Those of its own tables."""
+    return [change for change in changes if change.system == "crm"]
+
+
+def wish(settings: Settings, world: World) -> None:
+    """What the settings ask for counts from the world's next day on."""
+    world.volume, world.faults, world.fault_kinds = (
+        settings.demo_volume, settings.demo_faults, settings.demo_fault_kinds
+    )  # fmt: skip
+
+
+def _with_faults(settings: Settings, plan: Plan, played: list[Change]) -> list[Change]:
+    """What the systems say of the past: rows and tickets as they are now, everything else as it was told."""
+    current = [
+        Change(table, row["changed_at"], row)
+        for table, rows in newest(change for change in played if change.system in DATABASES).items()
+        for row in rows.values()
+    ]
+    changes = [*current, *(change for change in played if change.system not in (*DATABASES, "crm")), *told(played)]
+    if settings.demo_faults:
+        kinds = faults.chosen(settings.demo_fault_kinds)
+        changes, made = faults.make(changes, kinds, plan.seed, plan.born, settings.demo_faults)
+        faults.keep(faults_folder(settings), "history", made)
+    return changes
+
+
+def faults_folder(settings: Settings) -> Path:
+    """The truth about faults: ``history.jsonl`` and a file for each day that had some."""
+    return folder(settings) / "faults"
 
 
 def told(changes: Iterable[Change]) -> list[Change]:

@@ -17,10 +17,19 @@ from typing import Protocol
 import psycopg
 
 from backoffice.settings import Settings
-from backoffice.simulate.company import databases, engine, papers
+from backoffice.simulate.company import databases, engine, faults, papers
 from backoffice.simulate.company.book import Change
 from backoffice.simulate.company.helpdesk import Helpdesk
-from backoffice.simulate.company.history import connect, helpdesk_path, inbox, load, refuse_external, save
+from backoffice.simulate.company.history import (
+    connect,
+    faults_folder,
+    helpdesk_path,
+    inbox,
+    load,
+    refuse_external,
+    save,
+    wish,
+)  # fmt: skip
 from backoffice.simulate.company.tables import DATABASES
 
 log = logging.getLogger(__name__)
@@ -136,6 +145,10 @@ def _live_a_day(settings: Settings, stop: threading.Event, clock: Clock) -> None
     world = load(settings)
     day = world.born if world.today is None else world.today + timedelta(days=1)
     changes = engine.play(world, day)
+    if world.faults:
+        kinds = faults.chosen(world.fault_kinds)
+        changes, made = faults.make(changes, kinds, world.seed, day, world.faults)
+        faults.keep(faults_folder(settings), day.isoformat(), made)
     systems = outlets(settings, day, changes)
     ends = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
     log.info("%s: %d changes at %g times the usual volume", day, len(changes), world.volume)
@@ -143,7 +156,7 @@ def _live_a_day(settings: Settings, stop: threading.Event, clock: Clock) -> None
         now = clock()
         whole = [system.advance(now) for system in systems]
         if all(whole) and now >= ends:
-            world.volume = settings.demo_volume
+            wish(settings, world)
             save(settings, world)
             return
         stop.wait(_LOOK_SECONDS)

@@ -33,7 +33,8 @@ def scans(records: Sequence[Row]) -> bytes:
     lines = [";".join(_SCANS)]
     for row in records:
         at = row["at"].astimezone(_COPENHAGEN)
-        weight = f"{1 + int(row['reference']) % 23},{int(row['reference']) % 1000:03d}"
+        parcel = int(row["tracking"][2:])
+        weight = f"{1 + parcel % 23},{parcel % 1000:03d}"
         values = (
             row["scan_id"],
             row["tracking"],

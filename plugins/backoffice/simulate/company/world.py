@@ -209,13 +209,15 @@ class BankAccount:
 
 @dataclass(slots=True)
 class World:
-    """The whole company between two days; ``volume`` is how much busier than usual it is, from its next day on."""
+    """The whole company between two days; ``volume`` and ``faults`` count from its next day on."""
 
     seed: int
     born: date
     version: int = VERSION
     today: date | None = None
     volume: float = 1.0
+    faults: float = 0.0
+    fault_kinds: str = ""
     counters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     queue: dict[date, dict[str, list[Any]]] = field(default_factory=dict)
     rates: dict[str, int] = field(default_factory=dict)

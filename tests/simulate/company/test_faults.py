@@ -1,0 +1,93 @@
+"""Faults on purpose: the same each time, nowhere else than the log says, and seen by the rules that should see them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from tests.simulate.company import books
+
+from backoffice.contracts import load_contracts
+from backoffice.errors import SettingsError
+from backoffice.onboard.check import check_mapping
+from backoffice.settings import Settings
+from backoffice.simulate.company import faults, papers
+from backoffice.simulate.company.tables import keys
+
+COMPANY = Settings().sources_dir / "company"
+RATE = 30.0
+
+
+@pytest.fixture(scope="module")
+def spoiled(sixty_days):
+    return faults.make(sixty_days.changes, faults.KINDS, 5, books.TODAY, RATE)
+
+
+def row_key(table: str, row: dict[str, object]) -> tuple[str, ...]:
+    return (table, *(str(row[name]) for name in keys()[table]))
+
+
+def test_faults_are_where_the_log_says_and_nowhere_else(sixty_days, spoiled):
+    changes, made = spoiled
+    assert len(made) > 100
+    lost = [fault for fault in made if fault.fault == "F09"]
+    assert len(changes) == len(sixty_days.changes) - len(lost)
+    untouched = {id(change) for change in changes}
+    touched = Counter(row_key(c.table, c.row) for c in sixty_days.changes if id(c) not in untouched)
+    assert touched == Counter((fault.table, *fault.key.values()) for fault in made)
+    assert not any(change in sixty_days.changes for change in changes if change.row.get("prio") == "blocker")
+
+
+def test_every_kind_happens_at_its_rate(sixty_days, spoiled):
+    rows = Counter(change.table for change in sixty_days.changes)
+    made = Counter((fault.fault, fault.table) for fault in spoiled[1])
+    for kind in faults.KINDS:
+        expected = rows[kind.table] * kind.rate * RATE / 10_000
+        if expected > 30:
+            assert 0.5 * expected < made[kind.fault, kind.table] < 1.6 * expected, kind
+
+
+def test_the_same_seed_and_day_give_the_same_faults(sixty_days, spoiled):
+    assert faults.make(sixty_days.changes, faults.KINDS, 5, books.TODAY, RATE) == spoiled
+    assert faults.make(sixty_days.changes, faults.KINDS, 6, books.TODAY, RATE)[1] != spoiled[1]
+    assert faults.make(sixty_days.changes, faults.KINDS, 5, books.TODAY, 0) == (list(sixty_days.changes), [])
+
+
+def test_the_log_is_one_json_line_a_fault(spoiled, tmp_path):
+    for _ in range(2):
+        faults.keep(tmp_path, "history", spoiled[1])
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == len(spoiled[1])
+    assert set(lines[0]) == {"fault", "system", "table", "key", "at", "says"}
+
+
+def test_unknown_kinds_are_refused():
+    assert {kind.fault for kind in faults.chosen("F05, F40")} == {"F05", "F40"}
+    with pytest.raises(SettingsError, match="F99"):
+        faults.chosen("F05,F99")
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("carrier", {("F02", "shipment_id"), ("F05", "event_type")}),
+        ("archive", {("F02", "sha256")}),
+        ("timesheets", set()),
+    ],
+)
+def test_rules_of_the_contracts_see_them(source, seen, sixty_days, tmp_path):
+    """As many rows as the log says, and no other; an hour too many is seen by nothing."""
+    table = {"carrier": "carrier.scan", "archive": "archive.document", "timesheets": "hours.entry"}[source]
+    kinds = [kind for kind in faults.KINDS if kind.table == table and kind.fault != "F04"]
+    newest = {row_key(c.table, c.row): c for c in sixty_days.changes if c.table == table}
+    changes, made = faults.make(list(newest.values()), kinds, 5, books.TODAY, RATE)
+    list(papers.write(tmp_path / "inbox", papers.of_history(changes, books.TODAY)))
+    others = [c for c in sixty_days.changes if c.table == "archive.check"]
+    list(papers.write(tmp_path / "inbox", papers.of_history(others, books.TODAY)))
+    settings = Settings(home=tmp_path)
+    report = check_mapping(COMPANY / f"{source}.yaml", load_contracts(settings.contracts_dir), settings, full=True)
+    found = Counter({finding.column: finding.rows for finding in report.findings})
+    logged = Counter(column for fault in made for number, column in seen if fault.fault == number)
+    assert made
+    assert found == logged
