@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-cdc bench-refresh bench-rate bench-push soak
+.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push soak
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -57,12 +57,16 @@ bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit
 bench-rivals: $(INSTALLED) ## Install the tools the benchmarks compare with, into benchmarks/.venv.
 	@test -x benchmarks/.venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python benchmarks/.venv
 	VIRTUAL_ENV=benchmarks/.venv $(BIN)/uv pip sync --quiet --require-hashes benchmarks/rivals/requirements.lock
+	VIRTUAL_ENV=benchmarks/.venv $(BIN)/uv pip install --quiet --no-deps --require-hashes -r benchmarks/rivals/samples.lock
 
 bench-bulk: bench-rivals ## Measure the first copy of two million rows beside dlt and COPY.
 	$(BIN)/python benchmarks/bulk.py
 
 bench-cdc: bench-rivals ## Measure landed changes a second beside decoding alone and Debezium's engine.
 	$(BIN)/python benchmarks/cdc.py
+
+bench-camt: bench-rivals ## Measure reading a bank statement of 20,000 entries beside two parsers from PyPI.
+	$(BIN)/python benchmarks/camt.py
 
 bench-refresh: $(INSTALLED) ## Measure a thousand changed rows on a million and ten million order lines.
 	$(BIN)/python benchmarks/refresh.py

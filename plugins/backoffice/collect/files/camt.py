@@ -20,6 +20,7 @@ from backoffice.errors import FileSetAsideError
 Row = dict[str, str | None]
 
 _KINDS = {"Stmt": "statement", "Rpt": "report", "Ntfctn": "notification"}
+_DETAILS = frozenset({"NtryDtls"})
 _TEXTS = frozenset({"RmtInf/Ustrd", "AddtlNtryInf"})
 
 
@@ -160,8 +161,9 @@ def _day(found: dict[str, str] | None, *paths: str) -> str | None:
 
 
 def _entry(element: etree._Element, head: Row) -> Iterator[Row]:
-    details = list(element.iter("{*}TxDtls"))
-    own = leaves(element, _TEXTS)
+    groups = element.iterchildren("{*}NtryDtls")
+    details = [detail for group in groups for detail in group.iterchildren("{*}TxDtls")]
+    own = leaves(element, _TEXTS, _DETAILS)
     found = [leaves(detail, _TEXTS) for detail in details]
     amounts = _split(own, found)
     for number, (values, amount) in enumerate(amounts, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from lxml import etree
 from backoffice.errors import FileSetAsideError
 
 _SAFE: dict[str, bool] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+_PLAIN: dict[str, bool] = {"remove_comments": True, "remove_pis": True}  # so that children are elements
+_SMALL = 500
+"""Elements of more parts are of a shape of their own, which is not kept."""
 
 
 def elements(raw: Path, *names: str) -> Iterator[etree._Element]:
@@ -22,10 +26,9 @@ def elements(raw: Path, *names: str) -> Iterator[etree._Element]:
     """
     tags = [f"{{*}}{name}" for name in names]
     try:
-        with raw.open("rb") as file:
-            _refuse_document_type(raw)
-            for _, element in etree.iterparse(file, events=("end",), tag=tags, **_SAFE):
-                yield element
+        _refuse_document_type(raw)
+        for _, element in etree.iterparse(str(raw), events=("end",), tag=tags, **_SAFE, **_PLAIN):
+            yield element
     except etree.XMLSyntaxError as error:
         raise FileSetAsideError(
             f"line {error.lineno}, column {error.offset}: {error.msg}" if error.lineno else "the file is empty",
@@ -48,35 +51,59 @@ def _refuse_document_type(raw: Path) -> None:
 def local(element: etree._Element) -> str:
     """Name of an element without its namespace; empty for a comment or an instruction."""
     tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return _name(tag) if isinstance(tag, str) else ""
 
 
-def leaves(element: etree._Element, joined: frozenset[str] = frozenset()) -> dict[str, str]:
+@functools.lru_cache(maxsize=4096)
+def _name(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def leaves(
+    element: etree._Element, joined: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
+) -> dict[str, str]:
     """Path below the element → text of the first leaf there, ``path@name`` → attribute.
 
     Args:
         element: the one looked through.
         joined: paths of which all texts are taken, a line each.
+        without: paths that are not looked into.
     """
+    nodes = list(element.iter("*"))
+    tags, sizes = tuple([node.tag for node in nodes]), tuple([len(node) for node in nodes])
+    plan = _plan(tags, sizes, without) if len(nodes) <= _SMALL else _plan.__wrapped__(tags, sizes, without)
     found: dict[str, str] = {}
-    _walk(element, "", joined, found)
-    return found
-
-
-def _walk(element: etree._Element, prefix: str, joined: frozenset[str], found: dict[str, str]) -> None:
-    for child in element:
-        name = local(child)
-        if not name:
-            continue
-        path = prefix + name
-        if len(child):
-            _walk(child, f"{path}/", joined, found)
-            continue
-        text = (child.text or "").strip()
+    for place, path in plan:
+        node = nodes[place]
+        text = (node.text or "").strip()
         if path not in found:
             if text:
                 found[path] = text
-            for attribute, value in child.attrib.items():
+            for attribute, value in node.items():
                 found.setdefault(f"{path}@{attribute!s}", str(value))
         elif text and path in joined:
             found[path] += f"\n{text}"
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _plan(tags: tuple[str, ...], sizes: tuple[int, ...], without: frozenset[str]) -> tuple[tuple[int, str], ...]:
+    """Place and path of each leaf below the first of some elements, which stand in the order of the document.
+
+    Names and numbers of children tell the shape of the whole tree, and a file has thousands of elements of one shape:
+    paths are made once for each.
+    """
+    leaves_found: list[tuple[int, str]] = []
+    open_paths: list[tuple[str, int, bool]] = [("", sizes[0], False)]  # path, children to come, whether it is left out
+    for place in range(1, len(tags)):
+        while not open_paths[-1][1]:
+            open_paths.pop()
+        prefix, left, out = open_paths[-1]
+        open_paths[-1] = (prefix, left - 1, out)
+        path = prefix + _name(tags[place])
+        out = out or path in without
+        if sizes[place]:
+            open_paths.append((f"{path}/", sizes[place], out))
+        elif not out:
+            leaves_found.append((place, path))
+    return tuple(leaves_found)
