@@ -179,6 +179,17 @@ def test_a_source_that_is_added_or_changed_is_served_without_a_restart(push_worl
         _until(lambda: push_world.push(event(4)).status_code == 404)
 
 
+def test_what_is_declared_and_cannot_be_served_is_asked_again(push_world):
+    push_world.write_source({"ticket": TICKET | {"contract": "crm.customer/nobody"}})
+    (push_world.settings.sources_dir / "erp.yaml").write_text("source: erp\nreads: [")
+    with push_world.endpoint():
+        for name in ("crm", "erp"):
+            answer = push_world.push(event(1), source=name)
+            assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
+        push_world.write_source({"ticket": TICKET})
+        _until(lambda: push_world.push(event(1)).status_code == 202)
+
+
 def test_a_contract_s_schema_is_asked_too(push_world):
     customer = {
         "events": "crm.customer",

@@ -61,6 +61,8 @@ def make_app(settings: Settings, store: BatchStore) -> FastAPI:
     @app.post("/push/{source}", status_code=202, include_in_schema=False)
     async def push(source: str, request: Request) -> Response:
         found = served.find(source)
+        if found is None and served.problem(source):
+            raise _ProblemError(503, "the source cannot be served as it is declared; the endpoint's log says why")
         if found is None:
             raise _ProblemError(404, f"no source {source} is pushed here")
         body = await _body(request, settings.push_body_kb * _KB)

@@ -63,7 +63,7 @@ class Served:
         self._inboxes: dict[str, Inbox] = {}
         self._found: dict[str, Pushed] = {}
         self._looked = float("-inf")
-        self._told: dict[str, str] = {}
+        self._broken: dict[str, str] = {}
 
     def find(self, name: str) -> Pushed | None:
         """The source of this name, if it is pushed."""
@@ -77,6 +77,10 @@ class Served:
             self._look()
         return self._found
 
+    def problem(self, name: str) -> str:
+        """Why a source that has a file is not served; empty when it has none, or is no pushed one."""
+        return self._broken.get(name, "")
+
     def close(self) -> None:
         """Answer what waits, and accept no more."""
         for inbox in self._inboxes.values():
@@ -85,18 +89,18 @@ class Served:
     def _look(self) -> None:
         sources, errors = read_sources(self._settings.sources_dir)
         pushed = {name: config for name, config in sources.items() if config.connection.kind == "push"}
-        broken = {Path(error.where.rpartition(":")[0] or error.where).stem for error in errors}
+        broken = {Path(error.where.rpartition(":")[0] or error.where).stem: str(error) for error in errors}
         served = {name: one for name, one in self._found.items() if name in broken}
         for name, config in pushed.items():
             try:
                 served[name] = self._serve(config)
             except BackofficeError as error:
+                broken[name] = str(error)
                 if name in self._found:
                     served[name] = self._found[name]
-                if self._told.get(name) != str(error):  # once, not each second
-                    _log.error("%s cannot be served as it is declared: %s", name, error)
-                    self._told[name] = str(error)
-        self._found = served
+        for name in [name for name, said in broken.items() if self._broken.get(name) != said]:  # once, not each second
+            _log.error("%s cannot be served as it is declared: %s", name, broken[name])
+        self._found, self._broken = served, broken
 
     def _serve(self, config: SourceConfig) -> Pushed:
         name = config.source

@@ -338,7 +338,7 @@ RestCollector(source, LocalBatchStore(settings.landing_dir), settings).run(0, la
 """
 
 
-@pytest.mark.parametrize("step", [9, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [18, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_collector_killed_around_its_writes(world, step):
     world.write(CURSOR)
     last = 7
