@@ -24,7 +24,7 @@ from backoffice.simulate.company import databases, engine, faults, founding, pap
 from backoffice.simulate.company.book import Change
 from backoffice.simulate.company.helpdesk import Helpdesk
 from backoffice.simulate.company.tables import DATABASES, newest
-from backoffice.simulate.company.world import VERSION, World
+from backoffice.simulate.company.world import World, shape
 
 log = logging.getLogger(__name__)
 
@@ -194,6 +194,7 @@ def save(settings: Settings, world: World) -> None:
     half = path.with_name(f".{path.name}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     with half.open("wb") as file:
+        pickle.dump(shape(), file)
         pickle.dump(world, file)
         file.flush()
         os.fsync(file.fileno())
@@ -213,14 +214,14 @@ def load(settings: Settings) -> World:
             "the company has no history yet", where=str(path), next_step="run `backoffice simulate history` first"
         )
     with path.open("rb") as file:
-        world = pickle.load(file)
-    if not isinstance(world, World) or world.version != VERSION:
-        raise StorageError(
-            "the company's state was written by another version of the program",
-            where=str(path),
-            rule=f"this version reads state {VERSION}",
-            next_step="`make reset` begins anew",
-        )
+        if pickle.load(file) != shape():
+            raise StorageError(
+                "the company's state was written by another version of the program",
+                where=str(path),
+                rule="a day follows from the state before it, by the same program",
+                next_step="`make reset` begins anew",
+            )
+        world: World = pickle.load(file)
     return world
 
 
