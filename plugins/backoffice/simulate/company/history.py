@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import itemgetter
 from pathlib import Path
 
 import psycopg
@@ -23,7 +24,7 @@ from backoffice.settings import Settings
 from backoffice.simulate.company import databases, engine, faults, founding, papers
 from backoffice.simulate.company.book import Change
 from backoffice.simulate.company.helpdesk import Helpdesk
-from backoffice.simulate.company.tables import DATABASES, newest
+from backoffice.simulate.company.tables import DATABASES, keys, newest
 from backoffice.simulate.company.world import World, shape
 
 log = logging.getLogger(__name__)
@@ -61,14 +62,37 @@ def inbox(settings: Settings) -> Path:
     return settings.home / "inbox"
 
 
+class Past:
+    """What the systems say of the days before: rows and tickets as they are now, everything else as it was told."""
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[object, ...], tuple[int, Change]] = {}
+        self._told: list[tuple[int, Change]] = []
+        self._count = 0
+
+    def add(self, changes: Iterable[Change]) -> None:
+        """The changes of the next day."""
+        known = keys()
+        for change in changes:
+            self._count += 1
+            if change.system in DATABASES or change.table == "crm.ticket":
+                key = (change.table, *(change.row[name] for name in known[change.table]))
+                self._newest[key] = (self._count, change)
+            else:
+                self._told.append((self._count, change))
+
+    def changes(self) -> list[Change]:
+        """All of it, in the order it happened."""
+        return [change for _, change in sorted([*self._newest.values(), *self._told], key=itemgetter(0))]
+
+
 def play(plan: Plan) -> tuple[World, list[Change]]:
-    """All days of the history."""
-    world = founding.found(plan.seed, plan.born)
-    changes: list[Change] = []
+    """All days of the history, and what is left of them in the systems."""
+    world, past = founding.found(plan.seed, plan.born), Past()
     with _no_cycles():
         for day in range(plan.days):
-            changes += engine.play(world, plan.born + timedelta(days=day))
-    return world, changes
+            past.add(engine.play(world, plan.born + timedelta(days=day)))
+    return world, past.changes()
 
 
 @contextmanager
@@ -93,8 +117,8 @@ def prepare(settings: Settings, plan: Plan) -> None:
     plan = _decided(settings, plan)
     if world_path(settings).exists():
         return
-    world, played = play(plan)
-    changes = _with_faults(settings, plan, played)
+    world, changes = play(plan)
+    changes = _with_faults(settings, plan, changes)
     tables = {name: list(rows.values()) for name, rows in newest(changes).items()}
     for system in DATABASES:
         ensure_source_database(settings, system)
@@ -123,14 +147,7 @@ def wish(settings: Settings, world: World) -> None:
     )  # fmt: skip
 
 
-def _with_faults(settings: Settings, plan: Plan, played: list[Change]) -> list[Change]:
-    """What the systems say of the past: rows and tickets as they are now, everything else as it was told."""
-    current = [
-        Change(table, row["changed_at"], row)
-        for table, rows in newest(change for change in played if change.system in DATABASES).items()
-        for row in rows.values()
-    ]
-    changes = [*current, *(change for change in played if change.system not in (*DATABASES, "crm")), *told(played)]
+def _with_faults(settings: Settings, plan: Plan, changes: list[Change]) -> list[Change]:
     if settings.demo_faults:
         kinds = faults.chosen(settings.demo_fault_kinds)
         changes, made = faults.make(changes, kinds, plan.seed, plan.born, settings.demo_faults)
@@ -141,17 +158,6 @@ def _with_faults(settings: Settings, plan: Plan, played: list[Change]) -> list[C
 def faults_folder(settings: Settings) -> Path:
     """The truth about faults: ``history.jsonl`` and a file for each day that had some."""
     return folder(settings) / "faults"
-
-
-def told(changes: Iterable[Change]) -> list[Change]:
-    """What the helpdesk tells of its past: each ticket as it is now, and every note and answer."""
-    tickets = {change.row["id"]: change for change in changes if change.table == "crm.ticket"}
-    return [
-        change
-        for change in changes
-        if change.table in ("crm.note", "crm.survey")
-        or (change.table == "crm.ticket" and tickets[change.row["id"]] is change)
-    ]
 
 
 def _decided(settings: Settings, plan: Plan) -> Plan:
