@@ -26,14 +26,16 @@ BIN = Path(sys.executable).parent
 class Installation:
     """A platform of its own: home, ports and processes."""
 
-    def __init__(self, home: Path, ports: tuple[int, ...]) -> None:
+    def __init__(self, home: Path, project: Path, ports: tuple[int, ...]) -> None:
         self.home = home
+        self.project = project
         self.env = {
             name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFICE_", "AIRFLOW"))
         }
         names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT", "WATCH_PORT", "PUSH_PORT")
         self.env |= {f"BACKOFFICE_{name}": str(port) for name, port in zip(names, ports, strict=True)}
         self.env |= {"BACKOFFICE_HOME": str(home), "TERM": "dumb", "COLUMNS": "200"}
+        self.env |= {"BACKOFFICE_PROJECT_DIR": str(project)}
         self.airflow = f"http://127.0.0.1:{ports[2]}"
 
     def run(self, *command: str, timeout: float = 300) -> str:
@@ -83,10 +85,18 @@ def installation(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[
     from backoffice.ops.postgres_home import shared_dir
 
     home = tmp_path_factory.mktemp("up") / "var"
-    made = Installation(home, tuple(free_port() for _ in range(5)))
+    made = Installation(home, _project(home.parent / "project"), tuple(free_port() for _ in range(5)))
     yield made
     subprocess.run([str(BIN / "backoffice"), "down"], env=made.env, cwd=CHECKOUT, capture_output=True, check=False)
     shutil.rmtree(shared_dir(home), ignore_errors=True)
+
+
+def _project(folder: Path) -> Path:
+    """A copy of what a running platform reads, so that a source can be added to it."""
+    for name in ("contracts", "dags", "dbt_project", "docs", "expectations", "plugins", "sources"):
+        ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "*.egg-info")
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=ignored)
+    return folder
 
 
 def _health(installation: Installation) -> dict[str, Any]:
@@ -114,6 +124,8 @@ def test_up_publish_and_down(installation: Installation) -> None:
     assert _line(installation.backoffice("up"), "psql") == psql
     assert installation.supervisor() == before
 
+    _add_a_source(installation)
+
     # the shop lives: a newer version with more lines comes by itself
     version = installation.until_newer_than(installation.version())
     installation.backoffice("down")
@@ -123,6 +135,31 @@ def test_up_publish_and_down(installation: Installation) -> None:
     # started again it goes on where it was
     installation.backoffice("up")
     assert installation.until_newer_than(version) > version
+
+
+def _add_a_source(installation: Installation) -> None:
+    """While the platform runs: a draft is filled in, checked and built, its DAG appears, its rows reach the marts."""
+    folder = installation.home / "inbox" / "catalogue"
+    folder.mkdir(parents=True)
+    (folder / "products_1.csv").write_text("sku;name;price\nA-1;Chair;1.250,00\nB-2;Lamp;99,50\n", "utf-8")
+    installation.backoffice("map", "init", "catalogue", "--folder", "inbox/catalogue")
+    draft = installation.project / "sources" / "drafts" / "catalogue.yaml"
+    text = draft.read_text("utf-8")
+    for open_place, filled in {
+        "unit_of_measure: OPEN": "unit_of_measure: \"'EA'\"",
+        "is_stocked: OPEN": 'is_stocked: "true"',
+        "status: OPEN": "status: \"'active'\"",
+    }.items():
+        assert open_place in text, text
+        text = text.replace(open_place, filled)
+    draft.write_text(text, "utf-8")
+    assert "catalogue holds" in installation.backoffice("map", "check", str(draft), "--full")
+    assert "collect_catalogue appears" in installation.backoffice("map", "build", str(draft))
+    query = "SELECT count(*), max(sku) FROM marts.dim_product WHERE source_relation = 'catalogue' AND is_current"
+    deadline = time.monotonic() + 300
+    while (found := installation.marts(query)) != "2|B-2":
+        assert time.monotonic() < deadline, f"the rows of the new source did not arrive: {found}"
+        time.sleep(1)
 
 
 def _line(card: str, name: str) -> str:

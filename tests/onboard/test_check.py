@@ -88,6 +88,16 @@ def test_northwind_holds_with_the_known_counts(
     ]
 
 
+def test_the_norwegian_ledger_holds_and_balances(settings: Settings) -> None:
+    folder = settings.home / "inbox" / "saft_no"
+    folder.mkdir(parents=True)
+    shutil.copy(shared_data("saf-t/saft_no_888.xml"), folder)
+    report = _check(settings.sources_dir / "templates" / "saft_no.yaml", settings)
+    assert report.findings == [] and report.holds
+    assert {c.table.partition("/")[2]: c.rows for c in report.coverage} == {"gl_account": 22, "gl_entry": 170}
+    assert report.totals[0].canonical == "9487049.3500, 9487049.3500"
+
+
 VENDORS = """\
 id,name,terms,state,iban,country
 1,Alpha,30,A,DK7320000012345678,DK
