@@ -25,7 +25,9 @@ COMPANY = Settings().sources_dir / "company"
 def sent(sixty_days, tmp_path_factory):
     """A home with the files of sixty days."""
     home = tmp_path_factory.mktemp("papers")
-    assert list(write(home / "inbox", of_history(sixty_days.changes, books.TODAY)))
+    bills = [paper for paper in of_history(sixty_days.changes, books.TODAY) if paper.table == "vendors.invoice"]
+    others = [paper for paper in of_history(sixty_days.changes, books.TODAY) if paper.table != "vendors.invoice"]
+    assert list(write(home / "inbox", [*bills[::9], *others]))  # a file each: some will do
     return home
 
 

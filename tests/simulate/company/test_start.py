@@ -33,7 +33,8 @@ def test_the_project_is_generated_and_asks_the_api_where_it_is(tmp_path):
     assert not stale_files(settings)
     assert "127.0.0.1:12345" in (made / "sources" / "surveys.yaml").read_text(encoding="utf-8")
     assert (made / "dags" / "collect.py").exists()
-    assert make_project(Settings(), made) == made
+    assert make_project(settings, made) == made  # again, with the settings it is used with
+    assert not stale_files(settings)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").touch()
     with pytest.raises(SettingsError, match="not empty"):

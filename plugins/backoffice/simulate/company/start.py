@@ -73,16 +73,18 @@ def make_project(settings: Settings, target: Path) -> Path:
             "the folder is not empty and no project of the company", where=str(target), next_step="name another folder"
         )
     target.mkdir(parents=True, exist_ok=True)
+    # of the code itself: the settings may already name the folder that is written
+    checkout: Path = Settings.model_fields["project_dir"].default
     for name in _COPIED:
         shutil.copytree(
-            settings.project_dir / name, target / name, dirs_exist_ok=True,
+            checkout / name, target / name, dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("target", "logs", "staging"),
         )  # fmt: skip
     for name in _LINKED:
         link = target / name
         link.unlink(missing_ok=True)
-        link.symlink_to(settings.project_dir / name)
-    shutil.copytree(settings.sources_dir / "company", target / "sources", dirs_exist_ok=True)
+        link.symlink_to(checkout / name)
+    shutil.copytree(checkout / "sources" / "company", target / "sources", dirs_exist_ok=True)
     surveys = target / "sources" / "surveys.yaml"
     usual = Settings.model_fields["demo_api_port"].default
     surveys.write_text(surveys.read_text(encoding="utf-8").replace(f":{usual}", f":{settings.demo_api_port}"), "utf-8")
