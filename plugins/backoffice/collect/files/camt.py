@@ -21,7 +21,9 @@ Row = dict[str, str | None]
 
 _KINDS = {"Stmt": "statement", "Rpt": "report", "Ntfctn": "notification"}
 _DETAILS = frozenset({"NtryDtls"})
-_TEXTS = frozenset({"RmtInf/Ustrd", "AddtlNtryInf"})
+_PREFIX = "NtryDtls/TxDtls/"
+_DETAIL = len(_PREFIX)
+_TEXTS = frozenset({"RmtInf/Ustrd", f"{_PREFIX}RmtInf/Ustrd", "AddtlNtryInf"})
 
 
 def statements(raw: Path) -> Iterator[Row]:
@@ -163,8 +165,12 @@ def _day(found: dict[str, str] | None, *paths: str) -> str | None:
 def _entry(element: etree._Element, head: Row) -> Iterator[Row]:
     groups = element.iterchildren("{*}NtryDtls")
     details = [detail for group in groups for detail in group.iterchildren("{*}TxDtls")]
-    own = leaves(element, _TEXTS, _DETAILS)
-    found = [leaves(detail, _TEXTS) for detail in details]
+    if len(details) > 1:
+        own = leaves(element, _TEXTS, _DETAILS)
+        found = [leaves(detail, _TEXTS) for detail in details]
+    else:  # nearly always: one look at all of it is enough
+        own = leaves(element, _TEXTS)
+        found = [{path[_DETAIL:]: text for path, text in own.items() if path.startswith(_PREFIX)}] * len(details)
     amounts = _split(own, found)
     for number, (values, amount) in enumerate(amounts, 1):
         yield head | {"detail": str(number), "details": str(len(details))} | _row(own, values, amount)
