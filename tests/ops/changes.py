@@ -27,7 +27,7 @@ def land_random(world: Any, rng: random.Random) -> None:
     elif kind < 0.16 and getattr(world, "last_changes", None):
         world.land(*world.last_changes)  # delivered twice
     elif kind < 0.22 and getattr(world, "last_changes", None):
-        now, world.now = world.now, world.now - timedelta(days=2)  # an old file that comes late
+        now, world.now = world.now, world.now - timedelta(hours=20)  # an old file that comes late
         world.land(*_changes(world, rng))
         world.now = now + timedelta(minutes=1)
     else:

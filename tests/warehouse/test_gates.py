@@ -170,7 +170,7 @@ def test_documents_at_the_base_and_mart_gate(make_world: Callable[..., Any]) -> 
     assert gate == "mart" and '"lines_net_amount":40' in row
 
     now, world.now = world.now, datetime(2010, 1, 1, tzinfo=UTC)  # received longer ago than they may wait
-    world.land(order(3), line(3, 3), line(13, 3, product_id="P8"), line(4, 4))
+    world.land(order(3, received_at=world.now), line(3, 3), line(13, 3, product_id="P8"), line(4, 4))
     world.now = now
     step(
         world,
