@@ -187,13 +187,15 @@ def _collect_and_kill(world: PushWorld, point: int) -> int:
 
 
 def _kill_at(world: PushWorld, points: range) -> int:
-    number = 0
+    number = killed = 0
     with world.endpoint():
         for point in points:
             assert world.push([event(number + n) for n in range(3)]).status_code == 202
             number += 3
             if _collect_and_kill(world, point):
                 break
+            killed += 1
+    assert killed
     world.collect()
     assert [row["id"] for row in world.landed()] == list(range(number))
     assert [manifest.seq for manifest in world.store.batches("crm")] == list(
@@ -203,7 +205,7 @@ def _kill_at(world: PushWorld, points: range) -> int:
 
 
 def test_the_collector_killed_around_its_writes(world):
-    _kill_at(world, range(12, 22, 3))
+    _kill_at(world, range(14, 20, 3))
 
 
 @pytest.mark.slow
