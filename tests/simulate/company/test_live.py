@@ -205,6 +205,17 @@ def test_what_is_not_due_is_not_told(home, past):
     until_noon = [change for change in changes if change.at <= noon]
     for table, rows in expected([*past[1], *until_noon]).items():
         assert rows_of(home, table) == rows, table
+    written = versions_of(home, "erp.ledger_line"), versions_of(home, "erp.so_head")
+    for system in live.outlets(home, TODAY, changes):  # as after a kill: nothing is written again
+        system.advance(noon)
+    assert (versions_of(home, "erp.ledger_line"), versions_of(home, "erp.so_head")) == written
+
+
+def versions_of(settings, table: str) -> dict[str, str]:
+    """The transaction that wrote each row."""
+    key = keys()[table][0]
+    with connect(settings, "erp") as connection:
+        return dict(connection.execute(f"SELECT ctid::text, {key} || ' ' || xmin::text FROM {table}").fetchall())
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
