@@ -109,3 +109,13 @@ def test_half_a_file_is_never_seen_under_its_name(sixty_days, tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         list(write(tmp_path, of_day(day)))
     assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".tmp"]
+
+
+def test_versions_that_are_never_sent_are_left_out_and_nothing_else(sixty_days):
+    """A fault in one of them would be logged and never seen."""
+    day = [change for change in sixty_days.changes if change.at.date() == sixty_days.world.today]
+    sent = papers.as_sent(day)
+    assert of_day(sent) == of_day(day)
+    records = [row for paper in of_day(day) for row in paper.records]
+    assert len(records) == len([change for change in sent if change.table in FOLDERS])
+    assert [c for c in sent if c.table not in FOLDERS] == [c for c in day if c.table not in FOLDERS]

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 DAYS = 365
 SEED = 1
+_CURRENT = (*DATABASES, "archive")
 _OPTIONS = "-c timezone=UTC -c lock_timeout=10s"
 
 
@@ -75,7 +76,7 @@ class Past:
         known = keys()
         for change in changes:
             self._count += 1
-            if change.system in DATABASES or change.table == "crm.ticket":
+            if change.system in _CURRENT or change.table == "crm.ticket":
                 key = (change.table, *(change.row[name] for name in known[change.table]))
                 self._newest[key] = (self._count, change)
             else:

@@ -147,7 +147,7 @@ def _live_a_day(settings: Settings, stop: threading.Event, clock: Clock) -> None
     changes = engine.play(world, day)
     if world.faults:
         kinds = faults.chosen(world.fault_kinds)
-        changes, made = faults.make(changes, kinds, world.seed, day, world.faults)
+        changes, made = faults.make(papers.as_sent(changes), kinds, world.seed, day, world.faults)
         faults.keep(faults_folder(settings), day.isoformat(), made)
     systems = outlets(settings, day, changes)
     ends = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)

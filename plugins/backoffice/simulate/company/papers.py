@@ -6,7 +6,7 @@ A name is given once and its content follows from the records alone: what a kill
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -62,6 +62,17 @@ class Paper:
                 return sheets.hours(self.records)
             case _:
                 return sheets.register(self.table, self.records)
+
+
+def as_sent(changes: Sequence[Change]) -> list[Change]:
+    """Without the versions of a record that a later one replaces before the file with them is sent."""
+    last: dict[tuple[object, ...], int] = {}
+    for index, change in enumerate(changes):
+        if change.table in _GATHERED:
+            key = (change.table, _sent_at(change), *(change.row[name] for name in OTHER_KEYS[change.table]))
+            last[key] = index
+    kept = set(last.values())
+    return [change for index, change in enumerate(changes) if change.table not in _GATHERED or index in kept]
 
 
 def of_day(changes: Iterable[Change]) -> list[Paper]:
