@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push soak
+.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push bench-faults soak
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ bench-rate: $(INSTALLED) ## Find the largest rate of changes that is in the mart
 
 bench-push: $(INSTALLED) ## Measure the durable events a second that the push endpoint accepts.
 	$(BIN)/python benchmarks/push.py
+
+bench-faults: $(INSTALLED) ## Measure which of a company's mistakes the gates find, and whether they find others.
+	$(BIN)/python benchmarks/faults.py
 
 soak: $(INSTALLED) ## Kill processes at random under load for SECONDS (1200), then compare everything.
 	$(BIN)/python benchmarks/soak.py --seconds $(or $(SECONDS),1200)

@@ -66,7 +66,7 @@ def lab(source: dict[str, Any]) -> Iterator[Lab]:
         folder.chmod(0o755)  # as root the server is another user
         settings = make_project(folder, source)
         data = folder / "postgres"
-        server = EmbeddedPostgres("source", data, _free_port(), "bench", os_user="nobody", options=_SERVER)
+        server = EmbeddedPostgres("source", data, free_port(), "bench", os_user="nobody", options=_SERVER)
         try:
             server.start()
             os.environ["BENCH_SOURCE_URL"] = server.url("postgres")
@@ -125,7 +125,8 @@ def rival(script: str, *arguments: str, env: dict[str, str] | None = None) -> di
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -7,7 +7,6 @@ import logging
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from backoffice.ops.process import session_members
 from backoffice.ops.state import read_state, running_supervisor
 from backoffice.settings import Settings
 from backoffice.simulate import connect
+from lab import free_port
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class SoakPlatform:
     """
 
     def __init__(self, home: Path, file_seconds: float) -> None:
-        ports = {name: _free_port() for name in ("source_port", "platform_port", "airflow_port")}
+        ports = {name: free_port() for name in ("source_port", "platform_port", "airflow_port")}
         self.settings = Settings(home=home, marts_file_seconds=file_seconds, start_timeout_seconds=_UP_SECONDS, **ports)
         self.killed: Counter[str] = Counter()
         self._environment = {
@@ -182,9 +182,3 @@ def _title(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -21,7 +21,7 @@ _FURNITURE = {"DKK": 96_000_000, "USD": 12_000_000}
 FIRMS = (
     Firm(
         DK, "DK", "Nordlys Kontor A/S", "DK", "DKK", "Europe/Copenhagen", "DK31415926", 2500, "DK-AAR", "DK-HOR",
-        "DK-KOG", "DK2730003141592653", 24.0, euro_iban="DK9530003141592654",
+        "DK-KOG", "DK3130003141592653", 24.0, euro_iban="DK0430003141592654",
     ),
     Firm(
         US, "US", "Nordlys Office Inc.", "US", "USD", "America/New_York", "47-3141592", 0, "US-CMH", "US-COL", "US-RNO",
