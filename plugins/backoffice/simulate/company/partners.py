@@ -26,7 +26,7 @@ _SERVICES = (
 _SEGMENTS = (("consumer", 0.34), ("smb", 0.44), ("enterprise", 0.17), ("public", 0.05))
 _DISCOUNT = {"consumer": 0, "smb": 0, "enterprise": 10, "public": 5}
 _LIMIT = {"consumer": 2_000_000, "smb": 15_000_000, "enterprise": 60_000_000, "public": 40_000_000}
-_TERMS = {"DK": (30, 30, 45, 60), "US": (45, 45, 60, 60)}
+_TERMS = {"DK": (30, 30, 45, 60), "US": (30, 45, 45, 60)}
 _EURO_SHARE, _NEW_A_MONTH = 0.15, 2.0
 
 
