@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +66,9 @@ class Checker:
     def _queried_rows(self, batch: Any, suite: Suite, expectation: dict[str, Any]) -> list[tuple[str, int]]:
         from great_expectations.metrics import QueryBatchTable
 
-        metric = batch.compute_metrics(
-            QueryBatchTable(query=expectation["kwargs"]["unexpected_rows_query"], fetch_all=True)
-        )
+        query = QueryBatchTable(query=expectation["kwargs"]["unexpected_rows_query"], fetch_all=True)
+        with redirect_stderr(io.StringIO()):  # a progress bar that no setting of GX turns off; errors are in the result
+            metric = batch.compute_metrics(query)
         rows = metric.value
         if not isinstance(rows, list):
             raise _broken(suite, _rule(expectation), str(getattr(rows, "exception_message", rows)))

@@ -144,13 +144,10 @@ def make(
         the changes with faults, and what was done.
     """
     hit: dict[int, Kind] = {}
-    # a mistake that is corrected before anybody is told is none
-    told = {_key(change): index for index, change in enumerate(changes)}
     for kind in kinds:
         chance = Chance(seed, f"fault {kind.fault} {kind.table}", day)
         for index, change in enumerate(changes):
-            happens = change.table == kind.table and chance.happens(kind.rate * rate / _TEN_THOUSAND)
-            if happens and told[_key(change)] == index:
+            if change.table == kind.table and chance.happens(kind.rate * rate / _TEN_THOUSAND):
                 hit.setdefault(index, kind)
     spoiled: list[Change] = []
     made: list[Fault] = []
@@ -164,10 +161,6 @@ def make(
         if not found.loses:
             spoiled.append(Change(change.table, change.at, row))
     return spoiled, made
-
-
-def _key(change: Change) -> tuple[object, ...]:
-    return (change.table, *(change.row[name] for name in keys()[change.table]))
 
 
 def _told(kind: Kind, change: Change) -> Fault:
