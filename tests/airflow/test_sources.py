@@ -39,9 +39,11 @@ def test_every_broken_file_is_named(project, sources):
 
 
 def test_files_that_contradict_each_other_are_named(project, sources):
-    twin = SOURCE.format(name="west").replace("source_relation: west", "source_relation: east")
-    (sources / "west.yaml").write_text(twin)
-    with pytest.raises(MappingError, match="east and west both use"):
+    mapped = "tables: {sales.order/sales_order: {from: orders o, columns: {order_id: o.id}}}"
+    for name in ("east", "west"):
+        text = SOURCE.format(name=name).replace("source_relation: west", "source_relation: east")
+        (sources / f"{name}.yaml").write_text(text.replace("tables: {}", mapped))
+    with pytest.raises(MappingError, match="east and west both map sales.order/sales_order"):
         check_sources(project)
 
 

@@ -15,6 +15,7 @@ from tests.watch.test_detect import beat
 from tests.watch.test_metrics import Scrape, fetch
 
 from backoffice.airflow.environment import inherited_environment
+from backoffice.push.keys import push_keys
 from backoffice.secrets import load_secrets
 from backoffice.watch.failures import record_failure
 from backoffice.watch.state import AlertState
@@ -118,7 +119,8 @@ def test_what_a_refusing_channel_missed_is_told_by_the_next_process(world, webho
 def test_no_secret_leaves_the_machine(world, webhook, start):
     secrets = load_secrets(world.settings)
     error = f"cannot reach postgresql://reader:hunter2@host/db, password={secrets.platform_password}, "
-    error += secrets.airflow_fernet_key
+    signing_key = push_keys(world.settings, "helpdesk")[0]
+    error += secrets.airflow_fernet_key + signing_key
     record_failure(world.settings, "collect_shop", "collect", "run", error, final=True)
     start()
     wait_until(lambda: webhook.received)
@@ -126,7 +128,7 @@ def test_no_secret_leaves_the_machine(world, webhook, start):
     assert "cannot reach postgresql://reader:***@host/db" in told["how_bad"]
     with AlertState(world.settings) as state:
         texts = [str(webhook.received), str(state.alerts()), log_of(world), fetch(world.settings.watch_port)]
-    for secret in ("hunter2", secrets.platform_password, secrets.airflow_fernet_key, "s3cret"):
+    for secret in ("hunter2", secrets.platform_password, secrets.airflow_fernet_key, signing_key, "s3cret"):
         assert not any(secret in text for text in texts)
 
 

@@ -17,14 +17,20 @@ _WORD = re.compile(r"\b((?:password|token|secret)\s*[=:]\s*)\S+", re.IGNORECASE)
 
 def redactor(settings: Settings) -> Callable[[str], str]:
     """A function that masks this installation's secrets, and whatever looks like one."""
-    known = sorted(load_secrets(settings).model_dump().values(), key=len, reverse=True)
 
     def redact(text: str) -> str:
-        for secret in known:
+        for secret in _known(settings):
             text = text.replace(secret, _MASK)
         return _WORD.sub(rf"\1{_MASK}", _LOGIN.sub(rf"\1:{_MASK}@", text))
 
     return redact
+
+
+def _known(settings: Settings) -> list[str]:
+    """Every secret there is now, the longest first; a source that is added brings keys of its own."""
+    kept = load_secrets(settings).model_dump()
+    keys = [key for of_source in kept.pop("push_keys").values() for key in of_source]
+    return sorted([*kept.values(), *keys], key=len, reverse=True)
 
 
 def redacted(cause: Cause, redact: Callable[[str], str]) -> Cause:
