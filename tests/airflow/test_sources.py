@@ -43,7 +43,7 @@ def test_files_that_contradict_each_other_are_named(project, sources):
     for name in ("east", "west"):
         text = SOURCE.format(name=name).replace("source_relation: west", "source_relation: east")
         (sources / f"{name}.yaml").write_text(text.replace("tables: {}", mapped))
-    with pytest.raises(MappingError, match="east and west both map sales.order/sales_order"):
+    with pytest.raises(MappingError, match=r"east and west both map sales\.order/sales_order"):
         check_sources(project)
 
 
