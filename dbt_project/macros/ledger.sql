@@ -4,8 +4,13 @@
 
   Pre-hook after the arrivals were gathered: versions that alter what the version before them said are remembered until
   their build is published, for the test that names them. A build that is done twice finds the altered row in the model.
+
+  A delete counts that the source sent. Rows that a full reading misses, or that went with a truncated table, are deletes
+  made here: no row of the source says so that could be quarantined.
+
+  reads   [dbt source, table] of the raw tables the entity is made of
 #}
-{% macro note_altered(entity, key, columns) %}
+{% macro note_altered(entity, key, columns, reads) %}
     {%- set in_order = 'partition by v.' ~ key ~ ' order by v._batch_seq, v._row_no' -%}
     {%- set arrivals = entity ~ '__arrivals' -%}
     insert into {{ source('meta', 'altered') }}
@@ -56,4 +61,9 @@
     select '{{ entity }}', c._batch_id, c._row_no, c.altered, {{ generation() }}
     from compared as c
     where c.altered <> ''
+    {%- for read in reads %}
+        and not (c.altered = 'is_deleted' and (c._batch_id, c._row_no) in (
+            select (r._batch_id, r._row_no) from {{ source(read[0], read[1]) }} as r where r._derived = true
+        ))
+    {%- endfor %}
 {% endmacro %}

@@ -62,6 +62,20 @@ def test_what_a_ledger_row_said_stays(make_world: Callable[..., Any]) -> None:
     assert world.query(POSTED) == [(["E14", "E4"],)]
     rebuilt(world, make_world)
 
+    world.land(entry(14, 4, -5), full=frozenset({"gl_entry"}))  # the others are not there any more
+    step(world, entry(16, 4, 5))
+    assert world.query(POSTED) == [(["E14", "E16"],)]
+    world.land(("gl_entry", "t", {}))
+    step(world, entry(17, 6, 1), entry(18, 6, -1))
+    assert world.query(POSTED) == [(["E17", "E18"],)]
+    rebuilt(world, make_world)
+
+
+def test_a_person_lets_an_altered_row_pass(make_world: Callable[..., Any]) -> None:
+    world = make_world()
+    step(world, entry(2, 2, 5), entry(12, 2, -5), entry(4, 4, 5), entry(14, 4, -5))
+    step(world, entry(2, 2, 6, op="u"), entry(12, 2, -6, op="u"))
+    assert world.query(POSTED) == [(["E14", "E4"],)]
     world.decide("release", rule=KEPT, document="journal", document_key="J2")
     step(world)
     assert world.query(POSTED) == [(["E12", "E14", "E2", "E4"],)]

@@ -7,7 +7,7 @@
         "{{ withdraw('bank_transaction', 'bank_transaction_key', ['bank_transaction_id'], [], ['statement_id', 'bank_account_id']) }}",
         "{{ gather('bank_transaction', 'bank_transaction_key', []) }}",
         "{{ gather_deleted_before('bank_transaction', 'bank_transaction_key', []) }}",
-        "{{ note_altered('bank_transaction', 'bank_transaction_key', ['statement_id', 'bank_account_id', 'booking_date', 'value_date', 'amount', 'currency_code', 'counterparty_name', 'counterparty_iban', 'end_to_end_id', 'remittance_text', 'bank_code', 'is_reversal']) }}"
+        "{{ note_altered('bank_transaction', 'bank_transaction_key', ['statement_id', 'bank_account_id', 'booking_date', 'value_date', 'amount', 'currency_code', 'counterparty_name', 'counterparty_iban', 'end_to_end_id', 'remittance_text', 'bank_code', 'is_reversal'], []) }}"
     ]
 ) }}
 

@@ -7,7 +7,7 @@
         "{{ withdraw('gl_entry', 'gl_entry_key', ['entry_id'], [], ['company_id', 'account_id', 'department_id', 'counterparty_company_id']) }}",
         "{{ gather('gl_entry', 'gl_entry_key', []) }}",
         "{{ gather_deleted_before('gl_entry', 'gl_entry_key', []) }}",
-        "{{ note_altered('gl_entry', 'gl_entry_key', ['journal_id', 'line_number', 'company_id', 'journal_type', 'posting_date', 'entered_at', 'entered_by', 'account_id', 'debit', 'credit', 'currency_code', 'debit_base', 'credit_base', 'party_type', 'party_id', 'source_document_type', 'source_document_id', 'department_id', 'counterparty_company_id', 'is_reversal', 'reversed_journal_id', 'memo']) }}"
+        "{{ note_altered('gl_entry', 'gl_entry_key', ['journal_id', 'line_number', 'company_id', 'journal_type', 'posting_date', 'entered_at', 'entered_by', 'account_id', 'debit', 'credit', 'currency_code', 'debit_base', 'credit_base', 'party_type', 'party_id', 'source_document_type', 'source_document_id', 'department_id', 'counterparty_company_id', 'is_reversal', 'reversed_journal_id', 'memo'], []) }}"
     ]
 ) }}
 

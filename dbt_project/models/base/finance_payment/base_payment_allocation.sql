@@ -7,7 +7,7 @@
         "{{ withdraw('payment_allocation', 'payment_allocation_key', ['allocation_id'], [], ['payment_id', 'credit_note_id', 'invoice_id']) }}",
         "{{ gather('payment_allocation', 'payment_allocation_key', []) }}",
         "{{ gather_deleted_before('payment_allocation', 'payment_allocation_key', []) }}",
-        "{{ note_altered('payment_allocation', 'payment_allocation_key', ['payment_id', 'credit_note_id', 'invoice_id', 'applied_date', 'unapplied_date', 'amount_applied', 'currency_code', 'amount_applied_base', 'discount_taken', 'writeoff_amount', 'fx_gain_loss_base']) }}"
+        "{{ note_altered('payment_allocation', 'payment_allocation_key', ['payment_id', 'credit_note_id', 'invoice_id', 'applied_date', 'unapplied_date', 'amount_applied', 'currency_code', 'amount_applied_base', 'discount_taken', 'writeoff_amount', 'fx_gain_loss_base'], []) }}"
     ]
 ) }}
 

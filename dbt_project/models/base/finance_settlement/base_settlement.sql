@@ -7,7 +7,7 @@
         "{{ withdraw('settlement', 'settlement_key', ['settlement_id'], [], ['company_id', 'payment_id', 'bank_transaction_id']) }}",
         "{{ gather('settlement', 'settlement_key', []) }}",
         "{{ gather_deleted_before('settlement', 'settlement_key', []) }}",
-        "{{ note_altered('settlement', 'settlement_key', ['batch_id', 'provider', 'company_id', 'payment_id', 'trade_date', 'expected_settlement_date', 'settled_date', 'gross_amount', 'fee_amount', 'net_amount', 'currency_code', 'bank_transaction_id']) }}"
+        "{{ note_altered('settlement', 'settlement_key', ['batch_id', 'provider', 'company_id', 'payment_id', 'trade_date', 'expected_settlement_date', 'settled_date', 'gross_amount', 'fee_amount', 'net_amount', 'currency_code', 'bank_transaction_id'], []) }}"
     ]
 ) }}
 

@@ -7,7 +7,7 @@
         "{{ withdraw('payslip', 'payslip_key', ['payslip_id'], [], ['payroll_run_id', 'employee_id', 'payment_id']) }}",
         "{{ gather('payslip', 'payslip_key', []) }}",
         "{{ gather_deleted_before('payslip', 'payslip_key', []) }}",
-        "{{ note_altered('payslip', 'payslip_key', ['payroll_run_id', 'employee_id', 'hours_paid', 'gross_pay', 'employee_tax', 'employee_deductions', 'reimbursements', 'net_pay', 'employer_cost', 'currency_code', 'payment_id']) }}"
+        "{{ note_altered('payslip', 'payslip_key', ['payroll_run_id', 'employee_id', 'hours_paid', 'gross_pay', 'employee_tax', 'employee_deductions', 'reimbursements', 'net_pay', 'employer_cost', 'currency_code', 'payment_id'], []) }}"
     ]
 ) }}
 

@@ -7,7 +7,7 @@
         "{{ withdraw('payslip_line', 'payslip_line_key', ['payslip_line_id'], [], ['payslip_id']) }}",
         "{{ gather('payslip_line', 'payslip_line_key', []) }}",
         "{{ gather_deleted_before('payslip_line', 'payslip_line_key', []) }}",
-        "{{ note_altered('payslip_line', 'payslip_line_key', ['payslip_id', 'component', 'line_type', 'quantity', 'amount', 'currency_code']) }}"
+        "{{ note_altered('payslip_line', 'payslip_line_key', ['payslip_id', 'component', 'line_type', 'quantity', 'amount', 'currency_code'], []) }}"
     ]
 ) }}
 

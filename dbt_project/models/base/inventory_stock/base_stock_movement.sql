@@ -7,7 +7,7 @@
         "{{ withdraw('stock_movement', 'stock_movement_key', ['movement_id'], [], ['company_id', 'product_id', 'location_id']) }}",
         "{{ gather('stock_movement', 'stock_movement_key', []) }}",
         "{{ gather_deleted_before('stock_movement', 'stock_movement_key', []) }}",
-        "{{ note_altered('stock_movement', 'stock_movement_key', ['company_id', 'product_id', 'location_id', 'movement_type', 'posting_at', 'entered_at', 'quantity', 'unit_cost', 'value_base', 'source_document_type', 'source_document_id', 'transfer_id']) }}"
+        "{{ note_altered('stock_movement', 'stock_movement_key', ['company_id', 'product_id', 'location_id', 'movement_type', 'posting_at', 'entered_at', 'quantity', 'unit_cost', 'value_base', 'source_document_type', 'source_document_id', 'transfer_id'], []) }}"
     ]
 ) }}
 

@@ -7,7 +7,7 @@
         "{{ withdraw('shipment_line', 'shipment_line_key', ['shipment_line_id'], [], ['shipment_id', 'order_line_id']) }}",
         "{{ gather('shipment_line', 'shipment_line_key', []) }}",
         "{{ gather_deleted_before('shipment_line', 'shipment_line_key', []) }}",
-        "{{ note_altered('shipment_line', 'shipment_line_key', ['shipment_id', 'order_line_id', 'quantity', 'return_reason']) }}"
+        "{{ note_altered('shipment_line', 'shipment_line_key', ['shipment_id', 'order_line_id', 'quantity', 'return_reason'], []) }}"
     ]
 ) }}
 

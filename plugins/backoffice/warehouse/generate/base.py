@@ -71,7 +71,8 @@ def base_sql(table: Table, own: list[MappedTable], mapped: list[MappedTable]) ->
         f"gather_deleted_before({named}, {parents})",
     ]
     if table.load_pattern == "ledger":
-        hooks.append(f"note_altered({named}, {unchanging_columns(table)})")
+        reads = [[f"raw_{item.config.source}", item.mapping.driver] for item in own]
+        hooks.append(f"note_altered({named}, {unchanging_columns(table)}, {reads})")
     first = ",\n".join(f'        "{{{{ {hook} }}}}"' for hook in hooks)
     document = f", '{table.document.column}'" if table.document else ""
     after = f'"{{{{ keep_waiting({named}, {parents}{document}) }}}}"'
