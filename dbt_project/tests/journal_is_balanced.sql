@@ -1,6 +1,6 @@
 {{ config(meta={'locator': {'document': 'journal', 'column': 'journal_key'}}) }}
 
--- debits and credits of a journal are equal in the functional currency; one with a line that waits is not complete
+-- posted debits and credits of a journal are equal in the functional currency; one with a line that waits is not complete
 with touched as (
     select distinct l.journal_key
     from {{ ref('base_gl_entry') }} as l
@@ -18,7 +18,7 @@ select
     sum(l.debit_base) as debit_base,
     sum(l.credit_base) as credit_base
 from lines as l
-where not l.is_deleted
+where not l.is_deleted and l.status = 'posted'
     and {{ not_released('journal', 'l.source_relation', 'l.journal_id') }}
     and not exists (
         select 1 from {{ ref('base_waiting') }} as w

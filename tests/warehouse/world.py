@@ -94,7 +94,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "debit_base": 0,
         "credit_base": 0,
         "is_reversal": False,
-        "status": "draft",
+        "status": "posted",
     },
 }
 CONTRACTS = {
