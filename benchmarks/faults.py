@@ -44,6 +44,7 @@ from backoffice.simulate.company.start import make_project, plan_of
 from backoffice.sources import SourceConfig, load_sources
 from backoffice.sources.mapping import raw_name
 from backoffice.warehouse.connection import open_warehouse
+from backoffice.warehouse.meta import key_of
 from lab import free_port
 from results import Result, record, show
 
@@ -160,7 +161,7 @@ def read_faults(settings: Settings, sources: dict[str, SourceConfig]) -> list[Fa
 def read_findings(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConfig]) -> list[Finding]:
     """Rows that a rule named, and rows that wait for a parent which is not out."""
     out = connection.execute(
-        """SELECT DISTINCT source, table_name, batch_id, row_no, rule, CASE WHEN gate = 'mart' THEN document_key END
+        f"""SELECT DISTINCT source, table_name, batch_id, row_no, rule, CASE WHEN gate = 'mart' THEN document_key END
         FROM meta.verdict WHERE severity = 'error'
         UNION ALL
         SELECT m.source, m.table_name, w.batch_id, w.row_no, w.entity || '.' || w.reference || '.unknown', NULL
@@ -168,7 +169,7 @@ def read_findings(connection: duckdb.DuckDBPyConnection, sources: dict[str, Sour
         WHERE NOT EXISTS (SELECT 1 FROM meta.quarantined AS q
             WHERE q.entity = w.parent AND q.source_relation = w.source_relation AND q.key = w.value)
         AND NOT EXISTS (SELECT 1 FROM meta.waiting AS p WHERE p.entity = w.parent
-            AND p.key = CAST(md5(w.source_relation || '|' || w.value) AS UUID))"""
+            AND p.key = {key_of("w.source_relation", "w.value")})"""
     ).fetchall()
     return [
         Finding(rule, (source, read, _key(connection, sources[source], read, batch, row)), document)

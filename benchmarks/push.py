@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from backoffice.push.signature import signed_headers
 from backoffice.settings import Settings
 from backoffice.sources import load_source
 from freshness import percentile
+from lab import free_port
 from results import Result, record, show
 
 SECTION = "Push: durable events a second"
@@ -83,9 +83,7 @@ class Sent:
 def endpoint(folder: Path) -> Iterator[Settings]:
     """An endpoint with one source, until the block ends."""
     (folder / "project" / "sources").mkdir(parents=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = Settings(project_dir=folder / "project", home=folder / "home", push_port=port, push_waiting_mb=100_000)
     (settings.sources_dir / "bench.yaml").write_text(yaml.safe_dump(_SOURCE), encoding="utf-8")
     names = ("project_dir", "home", "push_port", "push_waiting_mb")

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
 _MOST_BYTES = 16 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Accepted = tuple[Record, dict[str, Any]]  # and the event it holds
 
 
 class PushCollector:
@@ -132,15 +133,16 @@ class PushCollector:
             if number < self._position.segment:
                 segment_path(self._folder, number).unlink(missing_ok=True)
 
-    def _first_seen(self, found: list[Record]) -> list[Record]:
+    def _first_seen(self, found: list[Record]) -> list[_Accepted]:
         """Without those that the index, or this batch, has at another place: the endpoint lets none of them in."""
-        keys = [event_key(decode_event(record.raw)) for record in found]
+        events = [decode_event(record.raw) for record in found]
+        keys = [event_key(event) for event in events]
         index = self._open_index()
         known = index.find(keys) if index else {}
-        first: dict[bytes, Record] = {}
-        for key, record in zip(keys, found, strict=True):
+        first: dict[bytes, _Accepted] = {}
+        for key, record, event in zip(keys, found, events, strict=True):
             if key not in known or known[key].at == record.at:
-                first.setdefault(key, record)
+                first.setdefault(key, (record, event))
         return list(first.values())
 
     def _open_index(self) -> Seen | None:
@@ -154,12 +156,11 @@ class PushCollector:
             self._seen.close()
             self._seen = None
 
-    def _write(self, batch: OpenBatch, found: list[Record]) -> list[datetime]:
+    def _write(self, batch: OpenBatch, found: list[_Accepted]) -> list[datetime]:
         """Write the events' rows, a file a read; gives when the events happened."""
         rows: dict[str, list[RecordRow]] = {}
         number = 0
-        for record in found:
-            event = decode_event(record.raw)
+        for record, event in found:
             for read, deleted in self._taken_by(event):
                 number += 1
                 rows.setdefault(read, []).append(self._row(number, read, deleted, event, record))
