@@ -50,7 +50,7 @@ lock: $(INSTALLED) ## Resolve pyproject.toml into requirements.lock, keeping ver
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
 	  --constraint requirements.lock pyproject.toml -o requirements.runtime.lock
 
-bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit to the marts; the platform must be up.
+bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit to the marts.
 	$(BIN)/python benchmarks/freshness.py --rate 200 --seconds 300
 
 # The tools that are compared with live in an environment of their own; Debezium needs a Java runtime.
@@ -71,7 +71,7 @@ bench-camt: bench-rivals ## Measure reading a bank statement of 20,000 entries b
 bench-refresh: $(INSTALLED) ## Measure a thousand changed rows on a million and ten million order lines.
 	$(BIN)/python benchmarks/refresh.py
 
-bench-rate: $(INSTALLED) ## Find the largest rate of changes that is in the marts within ten seconds; the platform must be up.
+bench-rate: $(INSTALLED) ## Find the largest rate of changes that is in the marts within ten seconds.
 	$(BIN)/python benchmarks/rate.py
 
 bench-push: $(INSTALLED) ## Measure the durable events a second that the push endpoint accepts.

@@ -40,7 +40,7 @@ from backoffice.simulate.company import api
 from backoffice.simulate.company.helpdesk import Helpdesk
 from backoffice.simulate.company.history import faults_folder, helpdesk_path, prepare
 from backoffice.simulate.company.sender import send
-from backoffice.simulate.company.start import make_project, plan_of
+from backoffice.simulate.company.start import company_variables, plan_of
 from backoffice.sources import SourceConfig, load_sources
 from backoffice.sources.mapping import raw_name
 from backoffice.warehouse.connection import open_warehouse
@@ -101,14 +101,14 @@ def main() -> None:
 
 @contextlib.contextmanager
 def company(days: int, rate: float, seed: int) -> Iterator[Settings]:
-    """A company's systems with their past, faults in it, and a project that collects from them."""
+    """A company's systems with their past, faults in it, and settings that collect from them."""
     with tempfile.TemporaryDirectory(prefix="backoffice-bench-", dir=os.environ.get("BENCH_DIR")) as name:
         folder = Path(name)
         folder.chmod(0o755)  # as root the server is another user
         ports = {key: free_port() for key in ("source_port", "platform_port", "push_port", "demo_api_port")}
-        demo = {"demo": True, "demo_kind": "company", "demo_days": days, "demo_seed": seed, "demo_faults": rate}
+        demo = {"demo": True, "demo_days": days, "demo_seed": seed, "demo_faults": rate}
         settings = Settings(home=folder / "home", **ports, **demo)
-        settings = settings.model_copy(update={"project_dir": make_project(settings, folder / "project")})
+        os.environ.update(company_variables(settings))
         server = source_cluster(settings)
         try:
             server.start()

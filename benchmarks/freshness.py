@@ -1,10 +1,10 @@
-"""How long a committed change takes to be landed, and to be visible in the marts, on the running system.
+"""How long a committed change takes to be landed, and to be visible in the marts.
 
     .venv/bin/python benchmarks/freshness.py --rate 200 --seconds 300
 
-Needs `make up`. The demo's own changes pause meanwhile. Every new order is a probe; its commit time is the source's own
-(from its log), so that waiting for the database is not counted as freshness, but each change has its due time and
-what is late is shown. At the end the shop and the published fact are compared line by line.
+Starts a platform of the small shop, whose own changes pause meanwhile. Every new order is a probe; its commit time is
+the source's own (from its log), so that waiting for the database is not counted as freshness, but each change has its
+due time and what is late is shown. At the end the shop and the published fact are compared line by line.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backoffice.errors import BackofficeError, ServerError
-from backoffice.settings import Settings, get_settings
+from backoffice.settings import Settings
 from backoffice.simulate import connect, paused
-from backoffice.simulate.prepare import refuse_external
 from freshness_load import Load, LoadResult, plan
 from freshness_watch import Comparison, Landed, MartWatch, airflow_steps, compare, landed_orders, last_batch
 from results import Result, record, show
+from shop_platform import shop_platform
 
 SECTION = "Freshness: commit to landing, commit to mart"
 _LATE_SECONDS = 0.1
@@ -179,16 +179,15 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=4, help="connections that write")
     parser.add_argument("--settle", type=float, default=60, help="seconds the last changes may take")
     arguments = parser.parse_args()
-    settings = get_settings()
     try:
-        refuse_external(settings)
-        found = run(
-            settings,
-            rate=arguments.rate,
-            seconds=arguments.seconds,
-            writers=arguments.writers,
-            settle=arguments.settle,
-        )
+        with shop_platform() as settings:
+            found = run(
+                settings,
+                rate=arguments.rate,
+                seconds=arguments.seconds,
+                writers=arguments.writers,
+                settle=arguments.settle,
+            )
     except BackofficeError as error:
         sys.exit(str(error))
     results, notes = summary(found, arguments.rate), _notes(found, arguments)

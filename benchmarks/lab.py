@@ -29,6 +29,7 @@ from backoffice.validate import write_suites
 from backoffice.warehouse.generate import write_files
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+SHOP = CHECKOUT / "sources" / "templates" / "shop.yaml"
 RIVALS = CHECKOUT / "benchmarks" / ".venv" / "bin" / "python"
 _COPIED = ("contracts", "dbt_project", "expectations")
 _SERVER = {
@@ -95,10 +96,10 @@ def shop_source(name: str, reads: dict[str, str], tables: list[str]) -> dict[str
 
     Args:
         name: the source's name.
-        reads: read of ``sources/shop.yaml`` → table of the source database.
+        reads: read of ``sources/templates/shop.yaml`` → table of the source database.
         tables: canonical tables to map, such as ``sales.order/sales_order_line``.
     """
-    shop: dict[str, Any] = yaml.safe_load((CHECKOUT / "sources" / "shop.yaml").read_text(encoding="utf-8"))
+    shop: dict[str, Any] = yaml.safe_load(SHOP.read_text(encoding="utf-8"))
     return {
         **shop,
         "source": name,

@@ -3,7 +3,7 @@
     make bench-rate
 
 Doubles the rate until the 95th percentile of commit to mart passes ten seconds, then halves the step twice. Each rate
-runs for a minute on the running system, after the one before has settled.
+runs for a minute on a platform of the small shop, after the one before has settled.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import argparse
 import sys
 
 from backoffice.errors import BackofficeError
-from backoffice.settings import Settings, get_settings
-from backoffice.simulate.prepare import refuse_external
+from backoffice.settings import Settings
 from freshness import percentile, run
 from results import Result, record
+from shop_platform import shop_platform
 
 SECTION = "Rate: the most changes a second that are in the marts within ten seconds"
 LIMIT_SECONDS = 10.0
@@ -54,10 +54,9 @@ def main() -> None:
     parser.add_argument("--start", type=float, default=400, help="rows changed a second to begin with")
     parser.add_argument("--seconds", type=float, default=60)
     arguments = parser.parse_args()
-    settings = get_settings()
     try:
-        refuse_external(settings)
-        best, late = search(settings, arguments.start, arguments.seconds)
+        with shop_platform() as settings:
+            best, late = search(settings, arguments.start, arguments.seconds)
     except BackofficeError as error:
         sys.exit(str(error))
     results = [

@@ -108,7 +108,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--writers", type=int, default=4, help="connections that write")
     parser.add_argument("--settle", type=float, default=600, help="seconds the last changes may take")
     parser.add_argument("--seed", type=int, default=1, help="of the kills and of the load")
-    parser.add_argument("--home", type=Path, help="folder of its own, kept; by default one that is removed again")
+    parser.add_argument("--folder", type=Path, help="empty and kept; by default one that is removed again")
     parser.add_argument("--no-record", action="store_true", help="do not keep the figures")
     return parser.parse_args()
 
@@ -117,8 +117,9 @@ def main() -> None:
     """Run, keep and print the figures."""
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    folder = None if arguments.home else Path(tempfile.mkdtemp(prefix="backoffice-soak-"))
-    platform = SoakPlatform(arguments.home or folder / "home", _FILE_SECONDS)
+    folder: Path = arguments.folder or Path(tempfile.mkdtemp(prefix="backoffice-soak-"))
+    folder.chmod(0o755)  # as root the servers are another user
+    platform = SoakPlatform(folder, _FILE_SECONDS)
     try:
         platform.up()
         results, versions = soak(platform, arguments)
@@ -131,8 +132,8 @@ def main() -> None:
         record(SECTION, results, notes)
     broken = [result.name for result in results if result.met is False]
     if broken:
-        sys.exit(f"violated: {', '.join(broken)}; everything is kept in {platform.settings.home}")
-    if folder:
+        sys.exit(f"violated: {', '.join(broken)}; everything is kept in {folder}")
+    if not arguments.folder:
         platform.remove()
         shutil.rmtree(folder)
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,14 +14,12 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from backoffice.ops.lifecycle import reset, stop
 from backoffice.ops.postgres import platform_cluster, source_cluster
 from backoffice.ops.postgres_process import postmaster
 from backoffice.ops.process import session_members
 from backoffice.ops.state import read_state, running_supervisor
-from backoffice.settings import Settings
 from backoffice.simulate import connect
-from lab import free_port
+from shop_platform import ShopPlatform
 
 log = logging.getLogger(__name__)
 
@@ -44,27 +40,20 @@ WEIGHTS = {  # those that take long to come back are killed seldom: their absenc
     "supervisor": 0.3,
 }
 _WORKER = "airflow worker -- "
-_UP_SECONDS = 900.0
 _SOURCE_SECONDS = 300.0
 
 
-class SoakPlatform:
-    """Home, ports and processes. Whoever killed the supervisor starts it again: nobody else would.
+class SoakPlatform(ShopPlatform):
+    """The shop's platform. Whoever killed its supervisor starts it again: nobody else would.
 
     Args:
-        home: folder of its own.
+        folder: of its own.
         file_seconds: cadence of the DuckDB file.
     """
 
-    def __init__(self, home: Path, file_seconds: float) -> None:
-        ports = {name: free_port() for name in ("source_port", "platform_port", "airflow_port")}
-        self.settings = Settings(home=home, marts_file_seconds=file_seconds, start_timeout_seconds=_UP_SECONDS, **ports)
+    def __init__(self, folder: Path, file_seconds: float) -> None:
+        super().__init__(folder, marts_file_seconds=file_seconds)
         self.killed: Counter[str] = Counter()
-        self._environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFICE_", "AIRFLOW"))
-        }
-        for name in (*ports, "home", "marts_file_seconds", "start_timeout_seconds"):
-            self._environment[f"BACKOFFICE_{name.upper()}"] = str(getattr(self.settings, name))
         self._starting: subprocess.Popen[bytes] | None = None
 
     def up(self) -> None:
@@ -73,8 +62,7 @@ class SoakPlatform:
         Raises:
             RuntimeError: it did not start.
         """
-        self._begin_start()
-        assert self._starting is not None
+        self._starting = self.begin_start()
         if self._starting.wait():
             raise RuntimeError(f"the platform did not start; see {self.settings.logs_dir}")
 
@@ -83,7 +71,7 @@ class SoakPlatform:
         if self._starting is not None and self._starting.poll() is None:
             return
         if running_supervisor(self.settings) is None:
-            self._begin_start()
+            self._starting = self.begin_start()
 
     def wait_for_source(self) -> None:
         """Return once the source answers.
@@ -107,11 +95,7 @@ class SoakPlatform:
         if self._starting is not None and self._starting.poll() is None:
             self._starting.terminate()
             self._starting.wait()
-        stop(self.settings)
-
-    def remove(self) -> None:
-        """Delete everything."""
-        reset(self.settings)
+        super().down()
 
     def kill(self, rng: random.Random) -> str:
         """Kill a process at random; returns its kind, empty when there was none of the kind drawn."""
@@ -129,15 +113,6 @@ class SoakPlatform:
         self.killed[kind] += 1
         log.info("killed %s (pid %d, %s)", kind, process.pid, signal.Signals(number).name)
         return kind
-
-    def _begin_start(self) -> None:
-        command = [str(Path(sys.executable).with_name("backoffice")), "up"]
-        path = self.settings.home.parent / f"{self.settings.home.name}-up.log"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as output:
-            self._starting = subprocess.Popen(
-                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-            )
 
     def _processes(self, kind: str) -> list[psutil.Process]:
         """Living processes of a kind, all of this platform."""

@@ -30,6 +30,7 @@ from backoffice.errors import ServerError
 from backoffice.ops.postgres import _PLATFORM_OPTIONS, _SOURCE_OPTIONS
 from backoffice.ops.psql import psql_program
 from backoffice.settings import Settings
+from backoffice.simulate.company.start import company_variables
 
 CHECKOUT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -192,7 +193,7 @@ def test_what_a_part_executes_exists(settings):
     commands = [list(component.command) for component in parts(settings)]
     assert all(command[:2] == [sys.executable, "-m"] for command in commands)
     ours = {command[2] for command in commands} - {"airflow"}
-    assert ours == {"backoffice.simulate", "backoffice.watch", "backoffice.push"}
+    assert ours == {"backoffice.simulate.company", "backoffice.watch", "backoffice.push"}
     assert all(importlib.util.find_spec(f"{name}.__main__") for name in ours)
     # Airflow's own parser takes its commands with their options
     parse = "import json, sys; from airflow.cli.cli_parser import get_parser\n"
@@ -213,7 +214,7 @@ def test_health_checks_ask_what_can_be_asked(settings, dockerfile):
         name: service["healthcheck"]["test"] for name, service in OURS.items() if "test" in service["healthcheck"]
     }
     assert checked == {name: ["CMD", "backoffice", "health", name] for name in checked}
-    assert set(OURS) - set(checked) == {PREPARE, "demo-shop"}
+    assert set(OURS) - set(checked) == {PREPARE, "company"}
     assert all(OURS[name]["healthcheck"]["disable"] for name in set(OURS) - set(checked))
     for name in checked:
         with pytest.raises(ServerError, match=f"{name} is out of reach"):
@@ -243,7 +244,10 @@ def test_every_part_shares_the_volume_and_the_environment(dockerfile):
         assert service["volumes"] == [f"home:{home}"], name
         assert service["environment"] == first["environment"], name
         assert service["environment"]["BACKOFFICE_HOME"] == home
-    assert service["environment"]["BACKOFFICE_AIRFLOW_HOST"] in SERVICES
+    for name in ("BACKOFFICE_AIRFLOW_HOST", "BACKOFFICE_PUSH_HOST"):
+        assert service["environment"][name] in SERVICES
+    (where,) = company_variables(Settings())
+    assert service["environment"][where] == f"http://company:{DEFAULTS['demo_api_port']}"
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
     assert used == set(COMPOSE["volumes"])
 
@@ -281,5 +285,5 @@ def test_services_wait_for_what_they_need():
 def test_only_the_demo_needs_the_demo_s_server():
     assert {name for name, service in SERVICES.items() if "demo" in service.get("profiles", [])} == {
         "source-db",
-        "demo-shop",
+        "company",
     }

@@ -79,8 +79,8 @@ def airflow_page(settings: Settings) -> str:
 
 
 def push_address(settings: Settings) -> str:
-    """Where senders on this machine find the push endpoint, without a slash at the end."""
-    return f"http://{LOOPBACK}:{settings.push_port}"
+    """Where senders of ours find the push endpoint, without a slash at the end."""
+    return f"http://{settings.push_host}:{settings.push_port}"
 
 
 def postgres_url(port: int, database: str, user: str, password: str) -> str:

@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     )
 
     push_port: int = Field(28091, description="The push endpoint, which runs when a source is pushed.")
+    push_host: str = Field("127.0.0.1", description="Host on which the demo's own systems reach the push endpoint.")
     push_window_seconds: float = Field(300.0, description="A signature's timestamp may be this far from our clock.")
     push_body_kb: int = Field(1024, description="A pushed request with a larger body is refused.")
     push_segment_mb: int = Field(16, description="A file of accepted events is closed past this size.")
@@ -128,7 +129,7 @@ class Settings(BaseSettings):
 
     demo: bool = Field(True, description="Run the demo shop, which keeps changing the embedded source systems.")
     demo_kind: Literal["shop", "company"] = Field(
-        "shop", description="What the demo is: one shop's database, or a company's eight systems with a year's history."
+        "company", description="What the demo is: a company's systems with a year's history, or one small shop's."
     )
     demo_volume: float = Field(
         1.0, gt=0, description="How much busier than usual the company is, from its next day on."

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.airflow, pytes
 CHECKOUT = Path(__file__).parents[2]
 BACKOFFICE = str(Path(sys.executable).parent / "backoffice")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
+PORTS = ("PLATFORM", "SOURCE", "AIRFLOW", "WATCH", "PUSH", "DEMO_API")
 PASSWORDS = {"PLATFORM_POSTGRES_PASSWORD": "platformPassword1", "SOURCE_POSTGRES_PASSWORD": "sourcePassword1"}
 
 
@@ -52,7 +53,9 @@ class Containers:
         value = re.sub(r"\$\{\w+:-([^}]*)}", r"\1", value)
         for server in ("PLATFORM", "SOURCE"):
             value = value.replace(f"@{server.lower()}-db:5432", f"@127.0.0.1:{self._ports[server]}")
-        outside = {"/var/lib/backoffice": str(self.home), "0.0.0.0": "127.0.0.1", "api-server": "127.0.0.1"}
+        value = re.sub(r"^http://company:\d+$", f"http://127.0.0.1:{self._ports['DEMO_API']}", value)
+        outside = {"/var/lib/backoffice": str(self.home), "0.0.0.0": "127.0.0.1"}
+        outside |= dict.fromkeys(("api-server", "push"), "127.0.0.1")
         return outside.get(value, value)
 
     def run(self, name: str) -> None:
@@ -105,7 +108,7 @@ class Containers:
 @pytest.fixture
 def containers(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Containers]:
     tmp_path.chmod(0o755)
-    made = Containers(tmp_path, {name: free_port() for name in ("PLATFORM", "SOURCE", "AIRFLOW", "WATCH", "PUSH")})
+    made = Containers(tmp_path, {name: free_port() for name in PORTS})
     servers = [
         EmbeddedPostgres(
             name.lower(),
@@ -136,15 +139,18 @@ def test_the_services_publish_and_stop(containers):
     containers.run("prepare")
     containers.run("prepare")  # after a restart it finds everything done
     containers.start("watch")
-    containers.start("demo-shop")
+    containers.start("push")
+    containers.start("company")
     containers.start("api-server")
     containers.until_healthy("api-server")
     for name in ("scheduler", "dag-processor", "triggerer"):
         containers.start(name)
-    for name in ("scheduler", "dag-processor", "triggerer", "watch"):
+    for name in ("scheduler", "dag-processor", "triggerer", "watch", "push"):
         containers.until_healthy(name)
     lines = "SELECT count(*) > 3000 FROM marts.fct_sales_order_lines"
     containers.until(lambda: containers.backoffice("psql", "-At", "-c", lines) == "t", "scheduler")
+    systems = "SELECT count(DISTINCT source) FROM marts.mart_data_freshness WHERE accepted_rows > 0"
+    containers.until(lambda: containers.backoffice("psql", "-At", "-c", systems) == "9", "company")
     assert not (containers.home / "postgres").exists(), "no server of its own was started"
     for name in reversed(list(containers.running)):
         os.killpg(containers.running[name].pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""`backoffice up`, for real: PostgreSQL, Airflow and the demo shop, from nothing to a publication and down again."""
+"""`backoffice up`, for real: PostgreSQL, Airflow and the demo company, from nothing to a publication and down again."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class Installation:
         self.env = {
             name: value for name, value in os.environ.items() if not name.startswith(("BACKOFFICE_", "AIRFLOW"))
         }
-        names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT", "WATCH_PORT", "PUSH_PORT")
+        names = ("SOURCE_PORT", "PLATFORM_PORT", "AIRFLOW_PORT", "WATCH_PORT", "PUSH_PORT", "DEMO_API_PORT")
         self.env |= {f"BACKOFFICE_{name}": str(port) for name, port in zip(names, ports, strict=True)}
         self.env |= {"BACKOFFICE_HOME": str(home), "TERM": "dumb", "COLUMNS": "200"}
         self.env |= {"BACKOFFICE_PROJECT_DIR": str(project)}
+        self.env |= {"BACKOFFICE_DEMO_DAYS": "60", "BACKOFFICE_DEMO_VOLUME": "8"}
         self.airflow = f"http://127.0.0.1:{ports[2]}"
 
     def run(self, *command: str, timeout: float = 300) -> str:
@@ -56,12 +57,19 @@ class Installation:
         return self.marts("SELECT version FROM marts.publication WHERE is_current")
 
     def until_newer_than(self, version: str) -> str:
-        """Wait for a later version, which the demo shop's orders bring by themselves."""
+        """Wait for a later version, which the company's life brings by itself."""
         deadline = time.monotonic() + 120
         while (found := self.version()) <= version:
             assert time.monotonic() < deadline, "no newer version arrived"
             time.sleep(1)
         return found
+
+    def until(self, query: str, answer: str, seconds: float = 300) -> None:
+        """Wait until the marts answer so."""
+        deadline = time.monotonic() + seconds
+        while (found := self.marts(query)) != answer:
+            assert time.monotonic() < deadline, f"{query}: {found}"
+            time.sleep(1)
 
     def supervisor(self) -> Any:
         """Who supervises, since when."""
@@ -85,7 +93,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[
     from backoffice.ops.postgres_home import shared_dir
 
     home = tmp_path_factory.mktemp("up") / "var"
-    made = Installation(home, _project(home.parent / "project"), tuple(free_port() for _ in range(5)))
+    made = Installation(home, _project(home.parent / "project"), tuple(free_port() for _ in range(6)))
     yield made
     subprocess.run([str(BIN / "backoffice"), "down"], env=made.env, cwd=CHECKOUT, capture_output=True, check=False)
     shutil.rmtree(shared_dir(home), ignore_errors=True)
@@ -109,6 +117,7 @@ def test_up_publish_and_down(installation: Installation) -> None:
     card = installation.backoffice("up")
     assert set(_health(installation).values()) == {"healthy"}
     assert installation.marts("SELECT count(*) > 3000 FROM marts.fct_sales_order_lines") == "t"
+    installation.until("SELECT count(*) FROM marts.mart_data_freshness WHERE accepted_rows = 0", "0")
 
     # the lines of the card work as printed
     psql, duckdb_line = (_line(card, name) for name in ("psql", "DuckDB"))
@@ -126,7 +135,7 @@ def test_up_publish_and_down(installation: Installation) -> None:
 
     _add_a_source(installation)
 
-    # the shop lives: a newer version with more lines comes by itself
+    # the company lives: a newer version with more lines comes by itself
     version = installation.until_newer_than(installation.version())
     installation.backoffice("down")
     left = [process.cmdline() for process in installation.processes()]
@@ -156,10 +165,7 @@ def _add_a_source(installation: Installation) -> None:
     assert "catalogue holds" in installation.backoffice("map", "check", str(draft), "--full")
     assert "collect_catalogue appears" in installation.backoffice("map", "build", str(draft))
     query = "SELECT count(*), max(sku) FROM marts.dim_product WHERE source_relation = 'catalogue' AND is_current"
-    deadline = time.monotonic() + 300
-    while (found := installation.marts(query)) != "2|B-2":
-        assert time.monotonic() < deadline, f"the rows of the new source did not arrive: {found}"
-        time.sleep(1)
+    installation.until(query, "2|B-2")
 
 
 def _line(card: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""``sources/shop.yaml``: every row of the living shop becomes a canonical row that keeps its contract."""
+"""``sources/templates/shop.yaml``: every row of the living shop becomes a canonical row that keeps its contract."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from backoffice.landing import ENVELOPE
 from backoffice.settings import Settings
 from backoffice.simulate import orders
 from backoffice.simulate.live import EVENTS, Shop
-from backoffice.sources import load_sources
+from backoffice.sources import load_source
 from backoffice.sources.mapping import mapped_tables, row_select
 
 SETTINGS = Settings()
 CONTRACTS = load_contracts(SETTINGS.contracts_dir)
-SHOP = load_sources(SETTINGS.sources_dir)["shop"]
+SHOP = load_source(SETTINGS.sources_dir / "templates" / "shop.yaml")
 MAPPED = {mapped.table.name: mapped for mapped in mapped_tables({"shop": SHOP}, CONTRACTS)}
 POSTGRES_TYPES = {
     "VARCHAR": "text",

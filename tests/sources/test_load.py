@@ -11,7 +11,7 @@ from backoffice.errors import MappingError
 from backoffice.settings import Settings
 from backoffice.sources import load_sources
 
-COMPANY = Settings().sources_dir / "company"
+COMPANY = Settings().sources_dir
 
 
 def test_systems_that_know_each_others_keys_share_a_relation():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import psycopg
@@ -79,15 +78,6 @@ def status() -> None:
     reached = helpdesk.place()
     if reached is not None:
         out.print(f"helpdesk: {reached[1]} changes of {reached[0]}, {helpdesk.waiting()} events to push")
-
-
-@app.command()
-def project(folder: Annotated[Path, typer.Argument(help="Made when it is not there.")]) -> None:
-    """Write a project whose sources are the company's systems, to start the platform with."""
-    from backoffice.simulate.company.start import make_project
-
-    made = make_project(get_settings(), folder.resolve())
-    out.print(f"BACKOFFICE_PROJECT_DIR={made} BACKOFFICE_DEMO_KIND=company", markup=False)
 
 
 def _with(**given: float | None) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backoffice.airflow.components import airflow_components, prepare_airflow
 from backoffice.airflow.environment import child_environment, inherited_environment
@@ -20,7 +21,7 @@ from backoffice.ops.process import Component
 from backoffice.ops.supervisor import Preparation, Supervisor
 from backoffice.settings import Settings, get_settings
 from backoffice.simulate import prepare as prepare_shop
-from backoffice.simulate.company.start import prepare_company
+from backoffice.simulate.company.start import company_variables, prepare_company
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def components(settings: Settings) -> Sequence[Component]:
         wanted.insert(0, push_component(settings))
     if _has_demo(settings):
         wanted.insert(0, demo_component(settings))
-    return wanted
+    return [_told(component, settings) for component in wanted]
 
 
 def demo_preparation(settings: Settings) -> Preparation:
@@ -88,6 +89,13 @@ def is_pushed_to(settings: Settings) -> bool:
 def watch_component(settings: Settings) -> Component:
     """The watcher: it has nothing of Airflow's, and tells when Airflow is down."""
     return Component("watch", (sys.executable, "-m", "backoffice.watch"), inherited_environment(settings))
+
+
+def _told(component: Component, settings: Settings) -> Component:
+    """The process told where the demo's systems are, unless our own environment says so."""
+    if not (_has_demo(settings) and settings.demo_kind == "company"):
+        return component
+    return replace(component, environment={**company_variables(settings), **component.environment})
 
 
 def _has_demo(settings: Settings) -> bool:

@@ -76,7 +76,7 @@ class RestConnection(_Strict):
 
     kind: Literal["rest"]
     url: str = Field("", description="Address the paths of the reads begin at.")
-    url_env: str = Field("", description="Variable holding it; wins over `url`.")
+    url_env: str = Field("", description="Variable holding it; wins over `url`, which stands in while it is not set.")
     auth: Auth | None = None
     headers: dict[str, str] = Field(default_factory=dict, description="Sent with every request; no secrets.")
     paging: dict[str, Any] = Field({"type": "single_page"}, description="A paginator of dlt's rest_api.")

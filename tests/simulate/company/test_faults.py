@@ -15,7 +15,7 @@ from backoffice.settings import Settings
 from backoffice.simulate.company import faults, papers
 from backoffice.simulate.company.tables import keys
 
-COMPANY = Settings().sources_dir / "company"
+COMPANY = Settings().sources_dir
 RATE = 30.0
 
 

@@ -19,9 +19,10 @@ from backoffice.settings import Settings
 from backoffice.simulate.company import api, sender
 from backoffice.simulate.company.helpdesk import Helpdesk, event_id
 from backoffice.simulate.company.history import Past
+from backoffice.simulate.company.start import company_variables
 from backoffice.sources import load_source
 
-COMPANY = Settings().sources_dir / "company"
+COMPANY = Settings().sources_dir
 
 
 @pytest.fixture(scope="module")
@@ -77,15 +78,14 @@ def test_every_event_is_accepted_and_lands_once(helpdesk, tmp_path, free_port, m
     assert sum(landed) == total
 
 
-def test_answers_are_read_page_by_page_each_once(helpdesk, sixty_days, tmp_path, free_port):
+def test_answers_are_read_page_by_page_each_once(helpdesk, sixty_days, tmp_path, free_port, monkeypatch):
     settings = Settings(home=tmp_path / "home", demo_api_port=free_port())
-    text = (COMPANY / "surveys.yaml").read_text(encoding="utf-8").replace(":28092", f":{settings.demo_api_port}")
-    path = tmp_path / "surveys.yaml"
-    path.write_text(text, encoding="utf-8")
+    for name, value in company_variables(settings).items():
+        monkeypatch.setenv(name, value)
     store = LocalBatchStore(settings.landing_dir)
     with api.serving(settings, helpdesk):
         for _ in range(2):
-            RestCollector(load_source(path), store, settings).run(0, lambda _: None)
+            RestCollector(load_source(COMPANY / "surveys.yaml"), store, settings).run(0, lambda _: None)
     answers = sixty_days.rows["crm.survey"]
     landed = [t.rows for manifest in store.batches("surveys") for t in manifest.tables]
     assert sum(landed) == len(answers) > 200

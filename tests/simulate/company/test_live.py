@@ -114,9 +114,7 @@ def test_history_is_in_the_systems_and_maps(home, past, monkeypatch):
         assert rows_of(home, table) == rows, table
     assert load(home).today == world.today == TODAY - timedelta(days=1)
     for system in DATABASES:
-        report = check_mapping(
-            home.sources_dir / "company" / f"{system}.yaml", load_contracts(home.contracts_dir), home, full=True
-        )
+        report = check_mapping(home.sources_dir / f"{system}.yaml", load_contracts(home.contracts_dir), home, full=True)
         assert report.findings == []
         empty = {coverage.table for coverage in report.coverage if not coverage.rows}
         assert empty <= {"hr.hr_case/hr_case", "documents.document/compliance_obligation"}
@@ -135,7 +133,7 @@ def test_rules_of_the_contracts_see_faults_of_the_databases(home):
     logged = Counter(seen[f["fault"], f["table"]] for f in made if (f["fault"], f["table"]) in seen)
     found: Counter[str] = Counter()
     for system in DATABASES:
-        path = home.sources_dir / "company" / f"{system}.yaml"
+        path = home.sources_dir / f"{system}.yaml"
         for finding in check_mapping(path, load_contracts(home.contracts_dir), home, full=True).findings:
             found[finding.column] += finding.rows
     assert set(logged) == set(seen.values())

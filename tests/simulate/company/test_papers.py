@@ -18,7 +18,7 @@ from backoffice.settings import Settings
 from backoffice.simulate.company import papers
 from backoffice.simulate.company.papers import FOLDERS, of_day, of_history, write
 
-COMPANY = Settings().sources_dir / "company"
+COMPANY = Settings().sources_dir
 
 
 @pytest.fixture(scope="module")

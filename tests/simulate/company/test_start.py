@@ -11,11 +11,10 @@ from backoffice.contracts import load_contracts
 from backoffice.errors import SettingsError
 from backoffice.settings import Settings, get_settings
 from backoffice.simulate.company.history import prepare
-from backoffice.simulate.company.start import make_project, plan_of
+from backoffice.simulate.company.start import company_variables, plan_of
 from backoffice.sources import load_sources
-from backoffice.warehouse.generate import stale_files
 
-COMPANY = Settings().sources_dir / "company"
+COMPANY = Settings().sources_dir
 
 
 def test_its_systems_give_every_table_of_every_contract_once():
@@ -26,19 +25,17 @@ def test_its_systems_give_every_table_of_every_contract_once():
     assert {config.source for config in sources.values() if config.source_relation != "nordlys"} == {"einvoices"}
 
 
-def test_the_project_is_generated_and_asks_the_api_where_it_is(tmp_path):
-    made = make_project(Settings(demo_api_port=12_345), tmp_path / "project")
-    settings = Settings(project_dir=made)
-    assert set(load_sources(settings.sources_dir)) == set(load_sources(COMPANY))
-    assert not stale_files(settings)
-    assert "127.0.0.1:12345" in (made / "sources" / "surveys.yaml").read_text(encoding="utf-8")
-    assert (made / "dags" / "collect.py").exists()
-    assert make_project(settings, made) == made  # again, with the settings it is used with
-    assert not stale_files(settings)
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "file").touch()
-    with pytest.raises(SettingsError, match="not empty"):
-        make_project(Settings(), tmp_path / "other")
+def test_the_api_is_asked_where_it_is(settings, monkeypatch):
+    """Its port is a setting, and the source's file is the same whatever it is."""
+    surveys = load_sources(COMPANY)["surveys"].connection
+    assert surveys.kind == "rest" and surveys.url == f"http://127.0.0.1:{settings.demo_api_port}"
+    told = company_variables(settings.model_copy(update={"demo_api_port": 12_345}))
+    assert told == {surveys.url_env: "http://127.0.0.1:12345"}
+    addresses = {component.environment[surveys.url_env] for component in supervise.components(settings)}
+    assert addresses == {surveys.url}
+    monkeypatch.setenv(surveys.url_env, "http://company:28092")
+    addresses = {component.environment[surveys.url_env] for component in supervise.components(settings)}
+    assert addresses == {"http://company:28092"}, "what we were told is told on"
 
 
 def test_real_systems_are_kept_clean(settings):

@@ -5,11 +5,11 @@
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='compensation_key',
     meta={'remembers': {'entity': 'compensation', 'references': ['employee_id', 'approved_by']}},
     pre_hook=[
-        "{{ withdraw('compensation', 'compensation_key', ['compensation_id'], [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}], ['employee_id', 'approved_by']) }}",
-        "{{ gather('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}]) }}",
-        "{{ gather_deleted_before('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}]) }}"
+        "{{ withdraw('compensation', 'compensation_key', ['compensation_id'], [{'table': 'employee', 'column': 'employee_id', 'relations': ['nordlys']}], ['employee_id', 'approved_by']) }}",
+        "{{ gather('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['nordlys']}]) }}",
+        "{{ gather_deleted_before('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['nordlys']}]) }}"
     ],
-    post_hook="{{ keep_waiting('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['shop']}]) }}"
+    post_hook="{{ keep_waiting('compensation', 'compensation_key', [{'table': 'employee', 'column': 'employee_id', 'relations': ['nordlys']}]) }}"
 ) }}
 
 {{ newest_accepted('compensation', 'compensation_key', [], ['compensation_id', 'employee_id', 'component', 'frequency', 'amount', 'currency_code', 'effective_from', 'effective_to', 'approved_by']) }}

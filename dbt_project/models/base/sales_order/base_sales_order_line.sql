@@ -6,11 +6,11 @@
     materialized='incremental', incremental_strategy='delete+insert', schema='base', unique_key='sales_order_line_key',
     meta={'remembers': {'entity': 'sales_order_line', 'references': ['order_id', 'product_id']}},
     pre_hook=[
-        "{{ withdraw('sales_order_line', 'sales_order_line_key', ['order_line_id'], [{'table': 'sales_order', 'column': 'order_id', 'relations': ['shop']}, {'table': 'product', 'column': 'product_id', 'relations': ['shop']}], ['order_id', 'product_id']) }}",
-        "{{ gather('sales_order_line', 'sales_order_line_key', [{'table': 'sales_order', 'column': 'order_id', 'relations': ['shop']}, {'table': 'product', 'column': 'product_id', 'relations': ['shop']}]) }}",
-        "{{ gather_deleted_before('sales_order_line', 'sales_order_line_key', [{'table': 'sales_order', 'column': 'order_id', 'relations': ['shop']}, {'table': 'product', 'column': 'product_id', 'relations': ['shop']}]) }}"
+        "{{ withdraw('sales_order_line', 'sales_order_line_key', ['order_line_id'], [{'table': 'sales_order', 'column': 'order_id', 'relations': ['nordlys']}, {'table': 'product', 'column': 'product_id', 'relations': ['nordlys']}], ['order_id', 'product_id']) }}",
+        "{{ gather('sales_order_line', 'sales_order_line_key', [{'table': 'sales_order', 'column': 'order_id', 'relations': ['nordlys']}, {'table': 'product', 'column': 'product_id', 'relations': ['nordlys']}]) }}",
+        "{{ gather_deleted_before('sales_order_line', 'sales_order_line_key', [{'table': 'sales_order', 'column': 'order_id', 'relations': ['nordlys']}, {'table': 'product', 'column': 'product_id', 'relations': ['nordlys']}]) }}"
     ],
-    post_hook="{{ keep_waiting('sales_order_line', 'sales_order_line_key', [{'table': 'sales_order', 'column': 'order_id', 'relations': ['shop']}, {'table': 'product', 'column': 'product_id', 'relations': ['shop']}], 'order_id') }}"
+    post_hook="{{ keep_waiting('sales_order_line', 'sales_order_line_key', [{'table': 'sales_order', 'column': 'order_id', 'relations': ['nordlys']}, {'table': 'product', 'column': 'product_id', 'relations': ['nordlys']}], 'order_id') }}"
 ) }}
 
 {{ newest_accepted('sales_order_line', 'sales_order_line_key', [], ['sales_order_key', 'order_line_id', 'order_id', 'line_number', 'product_id', 'ordered_qty', 'available_qty', 'allocated_qty', 'backordered_qty', 'cancelled_qty', 'unit_price', 'discount_pct', 'net_amount', 'currency_code', 'list_price', 'promised_date']) }}

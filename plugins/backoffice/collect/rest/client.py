@@ -45,7 +45,7 @@ class RestPages:
     def __init__(self, source: str, connection: RestConnection) -> None:
         self._source = source
         self._connection = connection
-        self._url = _variable(source, connection.url_env) if connection.url_env else connection.url
+        self._url = _address(source, connection)
         self._client = self._made()
 
     def pages(self, name: str, read: ReadTable, params: Mapping[str, Any]) -> Iterator[list[Any]]:
@@ -150,6 +150,11 @@ class RestPages:
             where=f"{self._url} {self._source}.{name}",
             next_step="check the path, the parameters and the credentials the source's file names",
         )
+
+
+def _address(source: str, connection: RestConnection) -> str:
+    given = read_variable(connection.url_env) if connection.url_env else ""
+    return given or connection.url or _variable(source, connection.url_env)
 
 
 def _variable(source: str, name: str) -> str:

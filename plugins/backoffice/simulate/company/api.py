@@ -10,7 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
-from backoffice.addresses import LOOPBACK
 from backoffice.errors import ServerError
 from backoffice.settings import Settings
 from backoffice.simulate.company.helpdesk import Helpdesk
@@ -60,11 +59,11 @@ def serving(settings: Settings, helpdesk: Helpdesk) -> Iterator[int]:
     """
     handler = type("Handler", (_Handler,), {"helpdesk": helpdesk})
     try:
-        server = ThreadingHTTPServer((LOOPBACK, settings.demo_api_port), handler)
+        server = ThreadingHTTPServer((settings.listen_host, settings.demo_api_port), handler)
     except OSError as error:
         raise ServerError(
             f"the helpdesk's API cannot listen: {error.strerror}",
-            where=f"{LOOPBACK}:{settings.demo_api_port}",
+            where=f"{settings.listen_host}:{settings.demo_api_port}",
             next_step="free the port, or set BACKOFFICE_DEMO_API_PORT",
         ) from error
     server.daemon_threads = True
