@@ -1,0 +1,1 @@
+{{ touched_documents('invoice', 'invoice_line', 'invoice_id') }}
