@@ -97,6 +97,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "status": "posted",
     },
 }
+DOMAINS = ("sales", "operations", "journal", "generic")  # folders of models and tests that need no other contracts
 CONTRACTS = {
     "crm.customer",
     "finance.journal",
@@ -165,8 +166,16 @@ def workspace(checkout: Path, folder: Path, contracts: Collection[str] | None = 
             path.unlink()
     for generated in ("staging", "base"):
         shutil.rmtree(project / "dbt_project" / "models" / generated, ignore_errors=True)
+    _drop_other_domains(project / "dbt_project")
     (project / "sources").mkdir()
     return Settings(project_dir=project, home=folder / "home", **values)
+
+
+def _drop_other_domains(dbt_project: Path) -> None:
+    """Leave out models and tests of domains whose contracts are not here."""
+    for folder in [*(dbt_project / "models").glob("*/*/"), *(dbt_project / "tests").glob("*/")]:
+        if folder.name not in DOMAINS:
+            shutil.rmtree(folder)
 
 
 @dataclass

@@ -127,6 +127,6 @@ def _write_profile(settings: Settings, folder: Path) -> None:
 
 def _project_files(folder: Path) -> list[Path]:
     kept = [folder / "dbt_project.yml"]
-    for name in ("models", "macros", "tests"):
-        kept += [path for path in (folder / name).rglob("*") if path.suffix in (".sql", ".yml")]
+    for name in ("models", "macros", "tests", "seeds"):
+        kept += [path for path in (folder / name).rglob("*") if path.suffix in (".sql", ".yml", ".csv")]
     return sorted(kept)

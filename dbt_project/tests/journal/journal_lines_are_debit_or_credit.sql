@@ -1,6 +1,7 @@
-{{ config(meta={'locator': {'document': 'journal', 'column': 'journal_key'}}) }}
+{{ config(meta={'invariant': {'id': 'I03', 'contracts': ['finance.journal']}, 'locator': {'document': 'journal', 'column': 'journal_key'}}) }}
 
--- posted debits and credits of a journal are equal in the functional currency; one with a line that waits is not complete
+-- a posted line is a debit or a credit, neither negative, not both and not none; one that only carries an exchange
+-- difference is so in the functional currency
 with touched as (
     select distinct l.journal_key
     from {{ ref('base_gl_entry') }} as l
@@ -15,8 +16,7 @@ select
     l.journal_key,
     l.source_relation,
     l.journal_id,
-    sum(l.debit_base) as debit_base,
-    sum(l.credit_base) as credit_base
+    min(l.entry_id) as entry_id
 from lines as l
 where not l.is_deleted and l.status = 'posted'
     and {{ not_released('journal', 'l.source_relation', 'l.journal_id') }}
@@ -24,5 +24,11 @@ where not l.is_deleted and l.status = 'posted'
         select 1 from {{ ref('base_waiting') }} as w
         where w.entity = 'gl_entry' and w.source_relation = l.source_relation and w.document_key = l.journal_id
     )
+    and (
+        least(l.debit, l.credit, l.debit_base, l.credit_base) < 0
+        or (l.debit_base = 0) = (l.credit_base = 0)
+        or (l.debit <> 0 and l.credit <> 0)
+        or (l.debit <> 0 and l.credit_base <> 0)
+        or (l.credit <> 0 and l.debit_base <> 0)
+    )
 group by l.journal_key, l.source_relation, l.journal_id
-having sum(l.debit_base) <> sum(l.credit_base)
