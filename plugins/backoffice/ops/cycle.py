@@ -26,7 +26,7 @@ from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import usable_sources
 from backoffice.warehouse import audit as auditing
 from backoffice.warehouse import build as building
-from backoffice.warehouse import dbt, meta
+from backoffice.warehouse import dbt, invariants, meta
 from backoffice.warehouse import load as loading
 from backoffice.warehouse.connection import open_warehouse
 from backoffice.warehouse.lease import Lease
@@ -139,6 +139,10 @@ def build(settings: Settings, holder: str) -> dict[str, Any]:
         sources, contracts = _sources(settings), load_contracts(settings.contracts_dir)
         gated = Gates(settings, _store(settings), sources, contracts).build(planned)
         with open_warehouse(settings) as connection:
+            if planned.is_full:
+                invariants.record_declared(
+                    connection, invariants.declared(dbt.manifest(settings).nodes.values(), contracts), contracts
+                )
             building.record_built(connection, planned, dbt.fingerprint(settings))
             checks = _audit(settings, connection, planned.generation, gated.built, started)
     slowest = sorted(((r.execution_time, name) for name, r in gated.built.models.items()), reverse=True)[:3]
@@ -159,6 +163,7 @@ def _audit(
     from backoffice.ops.status import say_withheld
 
     checks = auditing.test_checks(connection, built.tests) + auditing.check_books(connection, generation)
+    invariants.record_results(connection, generation, built.tests)
     for kind in ("models", "tests"):
         _record_time(connection, generation, kind, built.seconds(kind))
     _time(connection, generation, "build", started)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from backoffice.publish import (
     GenerationStatus,
     Hold,
     HoldStatus,
+    InvariantStatus,
     SourceStatus,
     Status,
     current_file,
@@ -26,7 +28,7 @@ from backoffice.publish import write_status as write
 from backoffice.publish.status import State
 from backoffice.settings import Settings
 from backoffice.validate.outstanding import write_outstanding
-from backoffice.warehouse import meta
+from backoffice.warehouse import invariants, meta
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +167,7 @@ def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld:
         steps=_steps(connection),
         sources=tuple(_source(settings, found, now) for found in sources),
         generations=generations,
+        invariants=tuple(InvariantStatus(**asdict(found)) for found in invariants.results(connection)),
     )
 
 

@@ -18,13 +18,22 @@ from backoffice.publish.record import PublicationRecord, newest, version_id
 from backoffice.publish.rollback import finish as finish_rollback
 from backoffice.publish.rollback import lift as lift_hold
 from backoffice.publish.rollback import roll_back as roll_back_to
-from backoffice.publish.status import GenerationStatus, HoldStatus, SourceStatus, Status, last_status, write_status
+from backoffice.publish.status import (
+    GenerationStatus,
+    HoldStatus,
+    InvariantStatus,
+    SourceStatus,
+    Status,
+    last_status,
+    write_status,
+)
 from backoffice.publish.versions import VersionFile, kept_files
 
 __all__ = [
     "GenerationStatus",
     "Hold",
     "HoldStatus",
+    "InvariantStatus",
     "Publication",
     "PublicationRecord",
     "PublishedColumn",

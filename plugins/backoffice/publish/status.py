@@ -1,8 +1,8 @@
 """The status beside the data, rewritten every cycle: an old version is seen to be old in every channel.
 
-``status.json``, ``status.duckdb`` and the schema ``ops`` in PostgreSQL hold the same four tables: ``status`` (one
-row), ``source_status`` (one row a source), ``model_status`` (what the last publication did to each model) and
-``generation_status`` (the newest builds: published, held or withheld, and why).
+``status.json``, ``status.duckdb`` and the schema ``ops`` in PostgreSQL hold the same five tables: ``status`` (one
+row), ``source_status`` (one row a source), ``model_status`` (what the last publication did to each model),
+``generation_status`` (the newest builds: published, held or withheld, and why) and ``invariant_status``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from backoffice.publish import registry
 from backoffice.publish.hold import Hold
 from backoffice.publish.model import PublishedModel, TableChange
 from backoffice.publish.session import connected, prepare
-from backoffice.publish.status_tables import GENERATIONS, MODELS, SCHEMA, SOURCES, STATUS, TABLES
+from backoffice.publish.status_tables import GENERATIONS, INVARIANTS, MODELS, SCHEMA, SOURCES, STATUS, TABLES
 from backoffice.publish.swap import build, rebuild
 from backoffice.publish.tables import ensure_schema, existing_tables
 from backoffice.publish.writer import TableWriter
@@ -67,6 +67,22 @@ class GenerationStatus(BaseModel):
     state: Literal["published", "held", "withheld", "unfinished"]
     reason: str = ""
     published_at: datetime | None = None
+
+
+class InvariantStatus(BaseModel):
+    """How an invariant came out when it was judged last; see the table of the same name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    test: str
+    invariant: str
+    says: str
+    contracts: str
+    source_relations: str
+    state: str
+    broken_rows: int = 0
+    generation: int | None = None
+    judged_at: datetime | None = None
 
 
 class HoldStatus(BaseModel):
@@ -112,6 +128,7 @@ class Status(BaseModel):
     sources: tuple[SourceStatus, ...] = ()
     models: tuple[TableChange, ...] = ()
     generations: tuple[GenerationStatus, ...] = ()
+    invariants: tuple[InvariantStatus, ...] = ()
     hold: HoldStatus = HoldStatus()
 
 
@@ -191,10 +208,12 @@ def _fill(file: duckdb.DuckDBPyConnection, status: Status, said: dict[str, Any])
     _fill_table(file, SOURCES, [source.model_dump() for source in status.sources])
     _fill_table(file, MODELS, [asdict(change) for change in status.models])
     _fill_table(file, GENERATIONS, [generation.model_dump() for generation in status.generations])
+    _fill_table(file, INVARIANTS, [invariant.model_dump() for invariant in status.invariants])
 
 
 def _flat(status: Status) -> dict[str, Any]:
-    return status.model_dump(exclude={"sources", "models", "generations", "steps", "hold"}) | status.hold.model_dump()
+    lists = {"sources", "models", "generations", "invariants", "steps", "hold"}
+    return status.model_dump(exclude=lists) | status.hold.model_dump()
 
 
 def _fill_table(file: duckdb.DuckDBPyConnection, table: PublishedModel, rows: list[dict[str, Any]]) -> None:

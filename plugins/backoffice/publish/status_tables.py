@@ -1,4 +1,4 @@
-"""The four tables of the status, the same in ``status.duckdb`` and in PostgreSQL's schema ``ops``."""
+"""The five tables of the status, the same in ``status.duckdb`` and in PostgreSQL's schema ``ops``."""
 
 from __future__ import annotations
 
@@ -90,4 +90,21 @@ GENERATIONS = _table(
     ),
 )
 
-TABLES = (STATUS, SOURCES, MODELS, GENERATIONS)
+INVARIANTS = _table(
+    "invariant_status",
+    "test",
+    "One row for each invariant: whether it held when it was judged last.",
+    (
+        ("test", "VARCHAR", "Name of the test; rows that break it are quarantined under this name."),
+        ("invariant", "VARCHAR", "Number of the invariant."),
+        ("says", "VARCHAR", "What holds."),
+        ("contracts", "VARCHAR", "Contracts it compares."),
+        ("source_relations", "VARCHAR", "Source instances that map something of each of them; empty: nowhere."),
+        ("state", "VARCHAR", "holds, broken, not judged yet, or not applicable where no source has what it compares."),
+        ("broken_rows", "BIGINT", "Rows or totals that broke it then; what could be named was quarantined."),
+        ("generation", "BIGINT", "Build in which it was judged last; only what touches it is judged again."),
+        ("judged_at", "TIMESTAMPTZ", "When that was."),
+    ),
+)
+
+TABLES = (STATUS, SOURCES, MODELS, GENERATIONS, INVARIANTS)

@@ -240,6 +240,27 @@ CREATE TABLE IF NOT EXISTS meta.audit_result (
     checked_at TIMESTAMPTZ NOT NULL
 );
 
+-- tests that are invariants, and the tables of the contracts they compare
+CREATE TABLE IF NOT EXISTS meta.invariant (
+    test VARCHAR NOT NULL,
+    id VARCHAR NOT NULL,
+    says VARCHAR NOT NULL,
+    contracts VARCHAR[] NOT NULL
+);
+CREATE TABLE IF NOT EXISTS meta.invariant_contract (
+    test VARCHAR NOT NULL,
+    contract VARCHAR NOT NULL,
+    entity VARCHAR NOT NULL
+);
+
+-- how each invariant came out when it was judged last
+CREATE TABLE IF NOT EXISTS meta.invariant_result (
+    test VARCHAR NOT NULL,
+    generation BIGINT NOT NULL,
+    broken_rows BIGINT NOT NULL,
+    judged_at TIMESTAMPTZ NOT NULL
+);
+
 -- seconds each step of a generation took
 CREATE TABLE IF NOT EXISTS meta.step_time (
     generation BIGINT NOT NULL,
