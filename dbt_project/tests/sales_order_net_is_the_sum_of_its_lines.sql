@@ -1,4 +1,4 @@
-{{ config(meta={'locator': {'document': 'sales_order', 'column': 'sales_order_key'}}) }}
+{{ config(meta={'invariant': {'id': 'I14', 'contracts': ['sales.order']}, 'locator': {'document': 'sales_order', 'column': 'sales_order_key'}}) }}
 
 -- where a source gives the order's net amount, it is the sum of its lines; an order with a line that waits is not complete
 with touched as materialized (
@@ -11,11 +11,7 @@ orders as (
     where not o.is_deleted
         and o.net_amount is not null
         and {{ not_released('sales_order', 'o.source_relation', 'o.order_id') }}
-        and not exists (
-            select 1 from {{ ref('base_waiting') }} as w
-            where w.entity = 'sales_order_line' and w.source_relation = o.source_relation
-                and w.document_key = o.order_id
-        )
+        and {{ is_complete('sales_order_line', 'o.source_relation', 'o.order_id') }}
 ),
 
 lines as (

@@ -19,7 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def framed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Firms, accounts, customers and vendors, built once; take a ``copy_of`` it: what is landed there builds in seconds."""
+    """Firms, accounts, customers and vendors, built once; what is landed in a ``copy_of`` it builds in seconds."""
     world = books.begin(project, tmp_path_factory.mktemp("framed") / "home")
     world.land(*books.frame())
     world.cycle()

@@ -1,8 +1,8 @@
 """A small company's finance, written by hand and landed as a collector would: every contract, one to one.
 
 Two firms, ``DK`` in kroner and ``US`` in dollars; customers ``C1``, ``C2``; vendors ``V1``, ``V2``. :func:`frame` is
-what every document refers to, :func:`journal` the lines of a voucher, and the builders below it make a document with its
-lines and its voucher in one go. What a row does not name is as in ``DEFAULTS``.
+what every document refers to, :func:`journal` the lines of a voucher, and the builders below it make a document with
+its lines and its voucher in one go. What a row does not name is as in ``DEFAULTS``.
 """
 
 from __future__ import annotations

@@ -166,7 +166,8 @@ def workspace(checkout: Path, folder: Path, contracts: Collection[str] | None = 
             path.unlink()
     for generated in ("staging", "base"):
         shutil.rmtree(project / "dbt_project" / "models" / generated, ignore_errors=True)
-    _drop_other_domains(project / "dbt_project")
+    if contracts is not None:
+        _drop_other_domains(project / "dbt_project")
     (project / "sources").mkdir()
     return Settings(project_dir=project, home=folder / "home", **values)
 

@@ -21,9 +21,6 @@ select
 from lines as l
 where not l.is_deleted and l.status = 'posted'
     and {{ not_released('journal', 'l.source_relation', 'l.journal_id') }}
-    and not exists (
-        select 1 from {{ ref('base_waiting') }} as w
-        where w.entity = 'gl_entry' and w.source_relation = l.source_relation and w.document_key = l.journal_id
-    )
+    and {{ is_complete('gl_entry', 'l.source_relation', 'l.journal_id') }}
 group by l.journal_key, l.source_relation, l.journal_id
 having count(distinct l.currency_code) = 1 and sum(l.debit) <> sum(l.credit)

@@ -20,10 +20,7 @@ select
 from lines as l
 where not l.is_deleted and l.status = 'posted'
     and {{ not_released('journal', 'l.source_relation', 'l.journal_id') }}
-    and not exists (
-        select 1 from {{ ref('base_waiting') }} as w
-        where w.entity = 'gl_entry' and w.source_relation = l.source_relation and w.document_key = l.journal_id
-    )
+    and {{ is_complete('gl_entry', 'l.source_relation', 'l.journal_id') }}
     and (
         least(l.debit, l.credit, l.debit_base, l.credit_base) < 0
         or (l.debit_base = 0) = (l.credit_base = 0)

@@ -1,8 +1,8 @@
 """The invariants: tests of the dbt project that say which contracts they compare, and how they came out.
 
-A test declares itself in ``config.meta.invariant``: ``{id: I07, contracts: [finance.invoice, finance.journal]}``. It says
-what holds in the comment its SQL begins with. An invariant is applicable in the source instances that map something of
-every contract it compares.
+A test declares itself in ``config.meta.invariant``: ``{id: I07, contracts: [finance.invoice, finance.journal]}``. It
+says what holds in the comment its SQL begins with. An invariant is applicable in the source instances that map
+something of every contract it compares.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def declared(nodes: Iterable[Any], contracts: Contracts) -> Iterator[Invariant]:
     Raises:
         WarehouseError: one compares a contract that does not exist, or says nothing.
     """
-    known = {table.contract for table in contracts.tables}
+    known = {table.contract for table in contracts}
     for node in nodes:
         told = node.config.meta.get("invariant") if str(node.resource_type) == "test" else None
         if told is None:
@@ -93,7 +93,7 @@ def record_declared(
 ) -> None:
     """Keep what is declared in the place of what was."""
     entities: dict[str, list[str]] = {}
-    for table in contracts.tables:
+    for table in contracts:
         entities.setdefault(table.contract, []).append(table.name)
     connection.execute("DELETE FROM meta.invariant; DELETE FROM meta.invariant_contract")
     for invariant in invariants:
