@@ -1,0 +1,39 @@
+{#
+  Condition: nothing of these tables is out or waits in a source. A total cannot hold while a part of it is in quarantine:
+  that part is named there, and the total is judged again once it is back.
+#}
+{% macro nothing_is_out(source_relation, entities) -%}
+    {{ source_relation }} not in (
+        select q.source_relation from {{ source('meta', 'quarantined') }} as q
+        where q.source_relation is not null and q.entity in ('{{ entities | join("', '") }}')
+        union all
+        select w.source_relation from {{ ref('base_waiting') }} as w
+        where w.entity in ('{{ entities | join("', '") }}')
+    )
+{%- endmacro %}
+
+{# Condition: no row of a document waits for its parent. #}
+{% macro is_complete(entity, source_relation, document_key) -%}
+    not exists (
+        select 1 from {{ ref('base_waiting') }} as w
+        where w.entity = '{{ entity }}' and w.source_relation = {{ source_relation }} and w.document_key = {{ document_key }}
+    )
+{%- endmacro %}
+
+{# Bank statements whose entries do not lead from their opening to their closing balance, as the SELECT of a CTE. #}
+{% macro statements_that_do_not_add_up() -%}
+    select
+        s.bank_statement_key,
+        s.source_relation,
+        s.statement_id,
+        s.bank_account_id,
+        s.closing_balance as expected,
+        s.opening_balance + coalesce(e.amount, 0) as actual
+    from {{ ref('fct_bank_statements') }} as s
+    left join (
+        select t.bank_statement_key, sum(t.amount) as amount
+        from {{ ref('fct_bank_transactions') }} as t
+        group by t.bank_statement_key
+    ) as e on e.bank_statement_key = s.bank_statement_key
+    where s.opening_balance + coalesce(e.amount, 0) <> s.closing_balance
+{%- endmacro %}
