@@ -3,20 +3,13 @@
   that part is named there, and the total is judged again once it is back.
 #}
 {% macro nothing_is_out(source_relation, entities) -%}
+    {%- for entity in entities %}{% do ref('base_' ~ entity) %}{% endfor -%}
     {{ source_relation }} not in (
         select q.source_relation from {{ source('meta', 'quarantined') }} as q
         where q.source_relation is not null and q.entity in ('{{ entities | join("', '") }}')
         union all
-        select w.source_relation from {{ ref('base_waiting') }} as w
+        select w.source_relation from {{ source('meta', 'waiting') }} as w
         where w.entity in ('{{ entities | join("', '") }}')
-    )
-{%- endmacro %}
-
-{# Condition: no row of a document waits for its parent. #}
-{% macro is_complete(entity, source_relation, document_key) -%}
-    not exists (
-        select 1 from {{ ref('base_waiting') }} as w
-        where w.entity = '{{ entity }}' and w.source_relation = {{ source_relation }} and w.document_key = {{ document_key }}
     )
 {%- endmacro %}
 
