@@ -145,7 +145,7 @@ select
     c.functional_currency,
     cast(case
         when b.currency_code = c.functional_currency then b.closing_balance
-        else round(b.closing_balance * r.rate, 2)
+        else {{ at_rate('b.closing_balance', 'r.rate') }}
     end as decimal(18, 4)) as closing_balance_base
 from balanced as b
 left join {{ ref('dim_company') }} as c on c.source_relation = b.source_relation and c.company_id = b.company_id
