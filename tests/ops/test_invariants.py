@@ -20,7 +20,8 @@ from backoffice.warehouse.generate import write_files
 
 pytestmark = pytest.mark.postgres
 CHECKOUT = Path(__file__).parents[2]
-STATES = "SELECT invariant, source_relations, state, broken_rows, generation FROM ops.invariant_status WHERE invariant < 'I05' ORDER BY test"
+STATES = """SELECT invariant, source_relations, state, broken_rows, generation FROM ops.invariant_status
+    WHERE invariant < 'I05' ORDER BY test"""
 
 
 def test_an_invariant_is_judged_when_what_it_compares_changes(tmp_path: Path, pg_server: Any, pg_database: str) -> None:
@@ -62,5 +63,5 @@ def test_what_is_declared_is_complete(settings: Settings) -> None:
     assert {f"I0{n}" for n in range(1, 7)} <= {invariant.id for invariant in found}
     node = copy.deepcopy(next(node for node in nodes.values() if node.name == found[0].test))
     node.config.meta["invariant"] = {"id": "I99", "contracts": ["finance.magic"]}
-    with pytest.raises(WarehouseError, match="I99 compares finance.magic, which is no contract"):
+    with pytest.raises(WarehouseError, match=r"I99 compares finance\.magic, which is no contract"):
         list(invariants.declared([node], contracts))
