@@ -1,0 +1,1 @@
+{{ touched_rows('vendor') }}
