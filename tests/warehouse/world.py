@@ -174,7 +174,9 @@ def workspace(checkout: Path, folder: Path, contracts: Collection[str] | None = 
 
 def _drop_other_domains(dbt_project: Path) -> None:
     """Leave out models and tests of domains whose contracts are not here."""
-    for folder in [*(dbt_project / "models").glob("*/*/"), *(dbt_project / "tests").glob("*/")]:
+    models, tests = dbt_project / "models", dbt_project / "tests"
+    folders = [*models.glob("*/*/"), *tests.glob("*/"), models / "metrics"]
+    for folder in folders:
         if folder.name not in DOMAINS:
             shutil.rmtree(folder)
 
