@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from backoffice.collect.files.camt import transactions
+
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 
 
@@ -39,3 +43,8 @@ def camt(*entries: str, statement: str = "S1", balances: str = "", namespace: st
         <Acct><Id><IBAN>DK7320000012345678</IBAN></Id><Ccy>DKK</Ccy>
         <Svcr><FinInstnId><BICFI>NDEADKKK</BICFI></FinInstnId></Svcr></Acct>{balances}{"".join(entries)}</Stmt>
         </BkToCstmrStmt></Document>"""
+
+
+def rows(path: Path) -> list[dict[str, str | None]]:
+    """A file's entries, a row each."""
+    return [row for block in transactions(path) for row in block.to_pylist()]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.collect.files.camt import balance, camt, detail, entry
+from tests.collect.files.camt import balance, camt, detail, entry, rows
 
 from backoffice.collect.files.camt import statements, transactions
 from backoffice.errors import FileSetAsideError
@@ -29,7 +29,7 @@ def parsed(tmp_path: Path) -> Callable[..., tuple[list[dict[str, Any]], list[dic
     def parse(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         path = tmp_path / "in.xml"
         path.write_text(text, encoding="utf-8")
-        return list(statements(path)), list(transactions(path))
+        return list(statements(path)), rows(path)
 
     return parse
 
@@ -158,8 +158,45 @@ def test_several_statements_keep_their_entries(tmp_path: Path) -> None:
     path = tmp_path / "in.xml"
     path.write_text(one.replace("</Stmt>", f"</Stmt>{body}"))
     assert [(row["statement_id"], row["entries"]) for row in statements(path)] == [("S1", "2"), ("S2", "1")]
-    found = [(row["statement_id"], row["position"], row["amount"]) for row in transactions(path)]
+    found = [(row["statement_id"], row["position"], row["amount"]) for row in rows(path)]
     assert found == [("S1", "1", "1.00"), ("S1", "2", "2.00"), ("S2", "1", "3.00")]
+
+
+def test_entries_of_many_shapes_stand_side_by_side(parsed: Any) -> None:
+    code = "<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>ESCT</SubFmlyCd></Fmly></Domn></BkTxCd>"
+    bare, partly, own = entry("1.00"), entry("2.00"), entry("3.00")
+    bare = bare.replace(code, "")
+    partly = partly.replace("<SubFmlyCd>ESCT</SubFmlyCd>", "<SubFmlyCd> </SubFmlyCd>")
+    own = own.replace(code, "<BkTxCd><Prtry><Cd> OWN </Cd></Prtry></BkTxCd>")
+    twice = entry("4.00").replace("</Ntry>", "<AddtlNtryInf>a</AddtlNtryInf><AddtlNtryInf>b</AddtlNtryInf></Ntry>")
+    _, found = parsed(camt(bare, partly, own, twice, bare.replace("1.00", "5.00")))
+    assert [(row["amount"], row["bank_code"], row["additional_text"]) for row in found] == [
+        ("1.00", None, None),
+        ("2.00", "PMNT/RCDT", None),
+        ("3.00", "OWN", None),
+        ("4.00", "PMNT/RCDT/ESCT", "a\nb"),
+        ("5.00", None, None),
+    ]
+
+
+def test_a_large_file_is_a_stream_and_says_the_same(parsed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = camt(entry("1.00"), entry(details=detail("60.00") + detail("40.00"))), camt(entry("3.00"))
+    text = one.replace("</Stmt>", f"</Stmt>{two[two.index('<Stmt>') : two.index('</Stmt>') + len('</Stmt>')]}")
+    whole = parsed(text)
+    monkeypatch.setattr("backoffice.collect.files.camt._WHOLE", 0)
+    monkeypatch.setattr("backoffice.collect.files.camt._ROWS", 2)
+    assert parsed(text) == whole
+    assert [len(rows) for rows in whole] == [2, 4]
+
+
+def test_a_file_is_parsed_once_for_both_parts(tmp_path: Path) -> None:
+    """The private copy of the next file lies at the same path: only the content tells them apart."""
+    path = tmp_path / "copy"
+    path.write_text(camt(entry("1.00")))
+    assert len(list(statements(path, "first"))) == 1
+    path.write_text(camt(entry("2.00")))
+    amounts = [block.column("amount").to_pylist() for name in ("first", "second") for block in transactions(path, name)]
+    assert amounts == [["1.00"], ["2.00"]]
 
 
 def test_a_large_file_is_summed_to_the_cent(tmp_path: Path) -> None:
@@ -167,7 +204,7 @@ def test_a_large_file_is_summed_to_the_cent(tmp_path: Path) -> None:
     amounts = [f"{number % 977}.{number % 100:02}" for number in range(5000)]
     path.write_text(camt(*(entry(amount, "DBIT" if n % 3 else "CRDT") for n, amount in enumerate(amounts))))
     wanted = sum(Decimal(amount) * (-1 if n % 3 else 1) for n, amount in enumerate(amounts))
-    assert sum(Decimal(row["amount"] or "") for row in transactions(path)) == wanted
+    assert sum(Decimal(row["amount"] or "") for row in rows(path)) == wanted
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb">' + "".join(

@@ -7,81 +7,156 @@ the entry's: a sum is never taken from transactions that do not.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import NamedTuple
 
+import pyarrow as pa
 from lxml import etree
 
-from backoffice.collect.files.xml import elements, leaves, local
+from backoffice.collect.files.camt_entries import Entries
+from backoffice.collect.files.xml import document, elements, leaves, local
 from backoffice.errors import FileSetAsideError
 
 Row = dict[str, str | None]
 
 _KINDS = {"Stmt": "statement", "Rpt": "report", "Ntfctn": "notification"}
-_DETAILS = frozenset({"NtryDtls"})
-_PREFIX = "NtryDtls/TxDtls/"
-_DETAIL = len(_PREFIX)
-_TEXTS = frozenset({"RmtInf/Ustrd", f"{_PREFIX}RmtInf/Ustrd", "AddtlNtryInf"})
+_GROUP, _ENTRY = "GrpHdr", "Ntry"
+_WHOLE = 16 << 20
+"""Bytes of a file that is read as a whole, once for both of its parts; a larger one streams, for each again."""
+_ROWS = 20_000
 
 
-def statements(raw: Path) -> Iterator[Row]:
+class Block(NamedTuple):
+    """Some of a file, in its order: rows of entries, and the statements that ended meanwhile."""
+
+    entries: pa.RecordBatch
+    statements: list[Row]
+
+
+def statements(raw: Path, sha256: str = "") -> Iterator[Row]:
     """One row for each statement, report or notification.
+
+    Args:
+        raw: the file.
+        sha256: of its bytes; when given, the other part of a small file is kept, to be asked for next.
 
     Raises:
         FileSetAsideError: not well-formed, or no camt file.
     """
-    entries, message, seen, booked = 0, None, 0, Decimal(0)
-    for element in elements(raw, "GrpHdr", "Ntry", *_KINDS):
+    for block in _blocks(raw, sha256):
+        yield from block.statements
+
+
+def transactions(raw: Path, sha256: str = "") -> Iterator[pa.RecordBatch]:
+    """Rows of each entry, or each of its transactions, as columns of text; as of :func:`statements`."""
+    for block in _blocks(raw, sha256):
+        yield block.entries
+
+
+def _blocks(raw: Path, sha256: str) -> Iterator[Block]:
+    if raw.stat().st_size > _WHOLE:
+        return _read(_streamed(raw))
+    return iter(_kept(raw, sha256)) if sha256 else _read(_whole(raw))
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(raw: Path, sha256: str) -> tuple[Block, ...]:
+    """The last file that was read: each of its parts is landed for itself, one right after the other."""
+    return tuple(_read(_whole(raw)))
+
+
+def _streamed(raw: Path) -> Iterator[etree._Element]:
+    """Header, entries and statements in the order in which they end; what was dealt with is dropped."""
+    for element in elements(raw, _GROUP, _ENTRY, *_KINDS):
+        yield element
+        parent = element.getparent()
+        if parent is not None and local(element) != _GROUP:
+            parent.remove(element)
+
+
+def _whole(raw: Path) -> Iterator[etree._Element]:
+    """The same elements in the same order, from memory."""
+    waiting = [document(raw)]
+    while waiting:
+        element = waiting.pop()
         name = local(element)
-        if name == "GrpHdr":
-            message = leaves(element).get("MsgId")
-        elif name == "Ntry":
-            entries, booked = entries + 1, booked + _booked(element)
-            _drop(element)
+        if name in _KINDS:
+            yield from element.iterchildren(f"{{*}}{_ENTRY}")
+        if name in _KINDS or name == _GROUP:
+            yield element
         else:
-            yield _rolled(_statement(element, message, entries), booked)
-            entries, seen, booked = 0, seen + 1, Decimal(0)
-            _drop(element)
-    _refuse_other(seen)
+            waiting.extend(reversed(element))
 
 
-def transactions(raw: Path) -> Iterator[Row]:
-    """One row for each entry, or each of its transactions; errors as of :func:`statements`."""
-    position, seen, head = 0, 0, None
-    for element in elements(raw, "Ntry", *_KINDS):
-        if local(element) == "Ntry":
-            head = head or _head(element)
-            position += 1
-            yield from _entry(element, head | {"position": str(position)})
-            _drop(element)
+def _read(parts: Iterator[etree._Element]) -> Iterator[Block]:
+    entries, found = Entries(), _Statements()
+    for element in parts:
+        name = local(element)
+        if name == _ENTRY:
+            entries.add(element, *found.place_of(element))
+        elif name == _GROUP:
+            found.message = leaves(element).get("MsgId")
         else:
-            position, head, seen = 0, None, seen + 1
-            _drop(element)
-    _refuse_other(seen)
-
-
-def _refuse_other(seen: int) -> None:
-    if not seen:
+            found.end(element, entries)
+        if len(entries.rows) >= _ROWS:
+            yield Block(entries.take(), found.take())
+    if not found.seen:
         raise FileSetAsideError(
             "the file holds no statement, report or notification",
             rule="format of the read: camt.052, .053 or .054",
             next_step="mend `format` or `pattern` in the source's YAML, or have the right file sent",
         )
+    yield Block(entries.take(), found.take())
 
 
-def _drop(element: etree._Element) -> None:
-    parent = element.getparent()
-    if parent is not None:
-        parent.remove(element)
+@dataclass(slots=True)
+class _Statements:
+    """Statements on the way through a file: the one at hand, and rows of those that ended."""
+
+    message: str | None = None
+    seen: int = 0
+    position: int = 0
+    head: tuple[str | None, ...] = ()
+    rows: list[Row] = field(default_factory=list)
+
+    def place_of(self, entry: etree._Element) -> tuple[tuple[str | None, ...], int]:
+        """Statement, account and IBAN of an entry, and its position, from 1."""
+        statement = entry.getparent()
+        if not self.position and statement is not None:  # its header stands before the first of them
+            found = _told(statement)
+            self.head = (found.get("Id"), *_account(found).values())
+        self.position += 1
+        return self.head, self.position
+
+    def end(self, element: etree._Element, entries: Entries) -> None:
+        """Take the row of a statement that is complete."""
+        self.rows.append(_rolled(_statement(element, self.message, self.position), entries.booked))
+        self.position, self.seen, entries.booked = 0, self.seen + 1, Decimal(0)
+
+    def take(self) -> list[Row]:
+        """The rows so far; none are left."""
+        rows, self.rows = self.rows, []
+        return rows
 
 
-def _head(entry: etree._Element) -> Row:
-    """What every entry tells of its statement, whose header stands before the first of them."""
-    statement = entry.getparent()
-    found = leaves(statement) if statement is not None else {}
-    return {"statement_id": found.get("Id"), **_account(found)}
+def _told(statement: etree._Element) -> dict[str, str]:
+    """What a statement says besides its entries: path → text, as of :func:`leaves`."""
+    found: dict[str, str] = {}
+    for child in statement:
+        name = local(child)
+        if name == _ENTRY:
+            continue
+        text = (child.text or "").strip()
+        if text and not len(child):
+            found.setdefault(name, text)
+        for path, value in leaves(child).items():
+            found.setdefault(f"{name}/{path}", value)
+    return found
 
 
 def _account(found: dict[str, str]) -> Row:
@@ -90,8 +165,8 @@ def _account(found: dict[str, str]) -> Row:
 
 
 def _statement(element: etree._Element, message: str | None, entries: int) -> Row:
-    found = leaves(element)
-    balances = [leaves(child) for child in element if local(child) == "Bal"]
+    found = _told(element)
+    balances = [leaves(child) for child in element.iterchildren("{*}Bal")]
     opening = _balance(balances, "OPBD") or _balance(balances, "PRCD")
     closing = _balance(balances, "CLBD")
     currency = found.get("Acct/Ccy") or (closing or opening or {}).get("Amt@Ccy")
@@ -113,23 +188,6 @@ def _statement(element: etree._Element, message: str | None, entries: int) -> Ro
         "closing_date": _day(closing, "Dt/Dt", "Dt/DtTm"),
         "entries": str(entries),
     }
-
-
-def _booked(entry: etree._Element) -> Decimal:
-    """What an entry adds to the balance: nothing while it is not booked."""
-    found = {name: child for child in entry if (name := local(child)) in ("Amt", "CdtDbtInd", "Sts")}
-    status = leaves(found["Sts"]).get("Cd") or _text(found["Sts"]) if "Sts" in found else "BOOK"
-    if status != "BOOK":
-        return Decimal(0)
-    amount, side = (_text(found[name]) if name in found else "" for name in ("Amt", "CdtDbtInd"))
-    try:
-        return Decimal(amount) * (-1 if side == "DBIT" else 1)
-    except InvalidOperation:
-        return Decimal(0)  # the entry itself is judged
-
-
-def _text(element: etree._Element) -> str:
-    return (element.text or "").strip()
 
 
 def _rolled(statement: Row, booked: Decimal) -> Row:
@@ -160,66 +218,3 @@ def _day(found: dict[str, str] | None, *paths: str) -> str | None:
     """The bank's own day: what stands before the time, whatever its offset."""
     text = next((found[path] for path in paths if path in found), None) if found else None
     return text[:10] if text else None
-
-
-def _entry(element: etree._Element, head: Row) -> Iterator[Row]:
-    groups = element.iterchildren("{*}NtryDtls")
-    details = [detail for group in groups for detail in group.iterchildren("{*}TxDtls")]
-    if len(details) > 1:
-        own = leaves(element, _TEXTS, _DETAILS)
-        found = [leaves(detail, _TEXTS) for detail in details]
-    else:  # nearly always: one look at all of it is enough
-        own = leaves(element, _TEXTS)
-        found = [{path[_DETAIL:]: text for path, text in own.items() if path.startswith(_PREFIX)}] * len(details)
-    amounts = _split(own, found)
-    for number, (values, amount) in enumerate(amounts, 1):
-        yield head | {"detail": str(number), "details": str(len(details))} | _row(own, values, amount)
-
-
-def _split(own: dict[str, str], details: list[dict[str, str]]) -> list[tuple[dict[str, str], str | None]]:
-    """What the entry's rows are: (transaction's leaves, amount without sign)."""
-    whole = own.get("Amt")
-    if len(details) < 2:
-        return [(details[0] if details else {}, whole)]
-    amounts = [_amount_in(found, own.get("Amt@Ccy")) for found in details]
-    try:
-        adds_up = None not in amounts and sum(Decimal(amount or 0) for amount in amounts) == Decimal(whole or "")
-    except InvalidOperation:
-        adds_up = False
-    return list(zip(details, amounts, strict=True)) if adds_up else [({}, whole)]
-
-
-def _amount_in(found: dict[str, str], currency: str | None) -> str | None:
-    for path in ("Amt", "AmtDtls/TxAmt/Amt"):
-        if path in found and found.get(f"{path}@Ccy") == currency:
-            return found[path]
-    return None
-
-
-def _row(own: dict[str, str], detail: dict[str, str], amount: str | None) -> Row:
-    is_credit = own.get("CdtDbtInd") == "CRDT"
-    sign = "" if is_credit else "-"
-    other = "Dbtr" if is_credit else "Cdtr"
-    return {
-        "reference": detail.get("Refs/AcctSvcrRef") or own.get("AcctSvcrRef"),
-        "entry_reference": own.get("NtryRef"),
-        "amount": f"{sign}{amount}" if amount and "CdtDbtInd" in own else None,
-        "currency": own.get("Amt@Ccy"),
-        "status": own.get("Sts/Cd") or own.get("Sts"),
-        "is_reversal": own.get("RvslInd", "false"),
-        "booking_date": _day(own, "BookgDt/Dt", "BookgDt/DtTm"),
-        "value_date": _day(own, "ValDt/Dt", "ValDt/DtTm"),
-        "bank_code": _bank_code(own),
-        "end_to_end_id": detail.get("Refs/EndToEndId"),
-        "transaction_id": detail.get("Refs/TxId"),
-        "mandate_id": detail.get("Refs/MndtId"),
-        "counterparty_name": detail.get(f"RltdPties/{other}/Nm") or detail.get(f"RltdPties/{other}/Pty/Nm"),
-        "counterparty_iban": detail.get(f"RltdPties/{other}Acct/Id/IBAN"),
-        "remittance_text": detail.get("RmtInf/Ustrd") or detail.get("RmtInf/Strd/CdtrRefInf/Ref"),
-        "additional_text": own.get("AddtlNtryInf"),
-    }
-
-
-def _bank_code(own: dict[str, str]) -> str | None:
-    domain = [own.get(f"BkTxCd/Domn/{path}") for path in ("Cd", "Fmly/Cd", "Fmly/SubFmlyCd")]
-    return "/".join(filter(None, domain)) or own.get("BkTxCd/Prtry/Cd")

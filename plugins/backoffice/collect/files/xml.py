@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
 from backoffice.errors import FileSetAsideError
 
-_SAFE: dict[str, bool] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
-_PLAIN: dict[str, bool] = {"remove_comments": True, "remove_pis": True}  # so that children are elements
-_SMALL = 500
+_SAFE: dict[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+_PLAIN: dict[str, Any] = {"remove_comments": True, "remove_pis": True}  # so that children are elements
+SMALL = 500
 """Elements of more parts are of a shape of their own, which is not kept."""
 
 
@@ -25,10 +27,27 @@ def elements(raw: Path, *names: str) -> Iterator[etree._Element]:
         FileSetAsideError: it is not well-formed XML, or has a document type; names line and column.
     """
     tags = [f"{{*}}{name}" for name in names]
-    try:
+    with _well_formed():
         _refuse_document_type(raw)
         for _, element in etree.iterparse(str(raw), events=("end",), tag=tags, **_SAFE, **_PLAIN):
             yield element
+
+
+def document(raw: Path) -> etree._Element:
+    """The root of the whole file, without white space between elements: for small files half the time of a stream.
+
+    It takes a dozen times the file's size in memory. Errors as of :func:`elements`.
+    """
+    with _well_formed():
+        _refuse_document_type(raw)
+        parser = etree.XMLParser(remove_blank_text=True, **_SAFE, **_PLAIN)
+        return etree.fromstring(raw.read_bytes(), parser)  # of a path it raises OSError for some broken bytes
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    try:
+        yield
     except etree.XMLSyntaxError as error:
         raise FileSetAsideError(
             f"line {error.lineno}, column {error.offset}: {error.msg}" if error.lineno else "the file is empty",
@@ -71,7 +90,7 @@ def leaves(
     """
     nodes = list(element.iter("*"))
     tags, sizes = tuple([node.tag for node in nodes]), tuple([len(node) for node in nodes])
-    plan = _plan(tags, sizes, without) if len(nodes) <= _SMALL else _plan.__wrapped__(tags, sizes, without)
+    plan = _plan(tags, sizes, without) if len(nodes) <= SMALL else _plan.__wrapped__(tags, sizes, without)
     found: dict[str, str] = {}
     for place, path in plan:
         node = nodes[place]
@@ -93,6 +112,13 @@ def _plan(tags: tuple[str, ...], sizes: tuple[int, ...], without: frozenset[str]
     Names and numbers of children tell the shape of the whole tree, and a file has thousands of elements of one shape:
     paths are made once for each.
     """
+    return leaf_places(tags, sizes, without)
+
+
+def leaf_places(
+    tags: tuple[str, ...], sizes: tuple[int, ...], without: frozenset[str] = frozenset()
+) -> tuple[tuple[int, str], ...]:
+    """Place and path of each leaf, of the names and numbers of children of all elements in the document's order."""
     leaves_found: list[tuple[int, str]] = []
     open_paths: list[tuple[str, int, bool]] = [("", sizes[0], False)]  # path, children to come, whether it is left out
     for place in range(1, len(tags)):

@@ -1,0 +1,229 @@
+"""Entries of bank statements, by column: what each says at its paths goes in, the columns of the format come out.
+
+Python touches each element once and each entry's values once; signs, days and choices between paths are made for all
+rows together.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from operator import itemgetter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from lxml import etree
+
+from backoffice.collect.files.xml import SMALL, leaf_places, leaves
+
+Values = tuple[str | None, ...]
+
+_OWN = (
+    *("Amt", "CdtDbtInd", "Sts/Cd", "Sts", "NtryRef", "AcctSvcrRef", "RvslInd", "AddtlNtryInf"),
+    *("BookgDt/Dt", "BookgDt/DtTm", "ValDt/Dt", "ValDt/DtTm"),
+    *("BkTxCd/Domn/Cd", "BkTxCd/Domn/Fmly/Cd", "BkTxCd/Domn/Fmly/SubFmlyCd", "BkTxCd/Prtry/Cd"),
+)
+"""What is read of an entry; :func:`_booked` counts on the order of the first four."""
+_OF_A_DETAIL = (
+    *("Refs/AcctSvcrRef", "Refs/EndToEndId", "Refs/TxId", "Refs/MndtId"),
+    *("RmtInf/Ustrd", "RmtInf/Strd/CdtrRefInf/Ref"),
+    *(f"RltdPties/{side}{path}" for side in ("Dbtr", "Cdtr") for path in ("/Nm", "/Pty/Nm", "Acct/Id/IBAN")),
+)
+_DETAILS = "NtryDtls"
+_PREFIX = f"{_DETAILS}/TxDtls/"
+_PATHS = (*_OWN, *(f"{_PREFIX}{path}" for path in _OF_A_DETAIL))
+_CURRENCY = "Amt@Ccy"
+_HEAD = ("statement_id", "account", "iban")
+_TEXTS = frozenset({"RmtInf/Ustrd", f"{_PREFIX}RmtInf/Ustrd", "AddtlNtryInf"})
+
+
+@dataclass(slots=True)
+class Entries:
+    """Rows of entries on their way to columns; ``booked`` is what the entries since the statement's first add up to."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    booked: Decimal = Decimal(0)
+    _last: tuple[list[str], list[int]] = ([], [])
+    _shape: _Shape | None = None
+
+    def add(self, entry: etree._Element, head: Values, position: int) -> None:
+        """Take an entry in: one row, or one for each transaction when those add up to it.
+
+        Args:
+            entry: the element, complete.
+            head: statement, account and IBAN.
+            position: of the entry in its statement, from 1.
+        """
+        tags: list[str] = []
+        sizes: list[int] = []
+        texts: list[str | None] = []
+        for node in entry.iter():  # one loop, in which no element outlives its turn, is the cheapest way lxml has
+            tags.append(node.tag)
+            sizes.append(len(node))
+            texts.append(node.text)
+        if (tags, sizes) != self._last:
+            self._last, self._shape = (tags, sizes), _shape(tuple(tags), tuple(sizes)) if len(tags) <= SMALL else None
+        shape = self._shape
+        if shape is None:
+            self._add_by_path(entry, head, position)
+            return
+        texts.append(None)
+        values = shape.values(texts)
+        currency = None if shape.amount is None else entry[shape.amount].get("Ccy")
+        self.booked += _booked(values)
+        self.rows.append((*head, str(position), "1", shape.details, currency, *values))
+
+    def _add_by_path(self, entry: etree._Element, head: Values, position: int) -> None:
+        """The same for an entry with several transactions, or with several texts at one path."""
+        groups = entry.iterchildren(f"{{*}}{_DETAILS}")
+        details = [detail for group in groups for detail in group.iterchildren("{*}TxDtls")]
+        own, found = _read(entry, details)
+        self.booked += _booked(tuple(map(own.get, _OWN)))
+        for number, (values, amount) in enumerate(_split(own, found), 1):
+            told = map((own | {"Amt": amount}).get, _OWN)
+            counted = (str(position), str(number), str(len(details)), own.get(_CURRENCY))
+            self.rows.append((*head, *counted, *told, *map(values.get, _OF_A_DETAIL)))
+
+    def take(self) -> pa.RecordBatch:
+        """The rows so far, as columns of text; none are left."""
+        names = (*_HEAD, "position", "detail", "details", _CURRENCY, *_PATHS)
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(names)
+        raw = {name: _text(values) for name, values in zip(names, columns, strict=True)}
+        self.rows = []
+        return pa.RecordBatch.from_pydict(_columns(raw))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Where an entry of one shape has its values.
+
+    Attributes:
+        values: picks the text of each path of ``_PATHS`` out of those of all elements, followed by None.
+        details: its transactions, none or one.
+    """
+
+    values: Callable[[list[str | None]], Values]
+    amount: int | None
+    details: str
+
+
+@functools.lru_cache(maxsize=256)
+def _shape(tags: tuple[str, ...], sizes: tuple[int, ...]) -> _Shape | None:
+    """The shape of an entry by the names and children of its elements; None when a path has several values."""
+    places: dict[str, int] = {}
+    for place, path in leaf_places(tags, sizes):
+        if path in places and path in _PATHS:
+            return None
+        places[path] = place
+    if sum(tag.rpartition("}")[2] == "TxDtls" for tag in tags) > 1:
+        return None
+    has_detail = any(f"{path}/".startswith(_PREFIX) for path in places)
+    amount = _children(sizes).index(places["Amt"]) if "Amt" in places else None
+    return _Shape(itemgetter(*(places.get(path, -1) for path in _PATHS)), amount, str(int(has_detail)))
+
+
+def _children(sizes: tuple[int, ...]) -> list[int]:
+    """Places of the first element's own children, in the order of the document."""
+    found, place = [], 1
+    for _ in range(sizes[0]):
+        found.append(place)
+        open_elements = 1
+        while open_elements:
+            open_elements += sizes[place] - 1
+            place += 1
+    return found
+
+
+def _read(entry: etree._Element, details: list[etree._Element]) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """What an entry says, and each of its transactions, by path."""
+    if len(details) > 1:
+        return leaves(entry, _TEXTS, frozenset({_DETAILS})), [leaves(detail, _TEXTS) for detail in details]
+    own = leaves(entry, _TEXTS)
+    of_detail = {path.removeprefix(_PREFIX): text for path, text in own.items() if path.startswith(_PREFIX)}
+    return own, [of_detail] * len(details)
+
+
+def _booked(values: Values) -> Decimal:
+    """What an entry adds to the balance: nothing while it is not booked."""
+    amount, side, code, status = values[:4]
+    if (code or status or "BOOK").strip() != "BOOK":
+        return Decimal(0)
+    try:
+        value = Decimal(amount or 0)
+    except InvalidOperation:
+        return Decimal(0)  # the entry itself is judged
+    return -value if side and side.strip() == "DBIT" else value
+
+
+def _split(own: dict[str, str], details: list[dict[str, str]]) -> list[tuple[dict[str, str], str | None]]:
+    """What the entry's rows are: (transaction's leaves, amount without sign)."""
+    whole = own.get("Amt")
+    if len(details) < 2:
+        return [(details[0] if details else {}, whole)]
+    amounts = [_amount_in(found, own.get(_CURRENCY)) for found in details]
+    try:
+        adds_up = None not in amounts and sum(Decimal(amount or 0) for amount in amounts) == Decimal(whole or "")
+    except InvalidOperation:
+        adds_up = False
+    return list(zip(details, amounts, strict=True)) if adds_up else [({}, whole)]
+
+
+def _amount_in(found: dict[str, str], currency: str | None) -> str | None:
+    for path in ("Amt", "AmtDtls/TxAmt/Amt"):
+        if path in found and found.get(f"{path}@Ccy") == currency:
+            return found[path]
+    return None
+
+
+def _text(values: Any) -> pa.Array:
+    """Trimmed text; what is empty is null."""
+    array = pc.utf8_trim_whitespace(pa.array(values, pa.string()))
+    return pc.if_else(pc.equal(array, ""), None, array)
+
+
+def _columns(raw: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """The format's columns, of what stands at each path."""
+    side = raw["CdtDbtInd"]
+    is_credit = pc.fill_null(pc.equal(side, "CRDT"), False)
+    sign = pc.if_else(pc.is_valid(side), pc.if_else(is_credit, "", "-"), None)
+
+    def of(path: str) -> pa.Array:
+        return raw[f"{_PREFIX}{path}"]
+
+    def other(path: str) -> pa.Array:
+        return pc.if_else(is_credit, of(f"RltdPties/Dbtr{path}"), of(f"RltdPties/Cdtr{path}"))
+
+    return {
+        **{name: raw[name] for name in (*_HEAD, "position", "detail", "details")},
+        "reference": pc.coalesce(of("Refs/AcctSvcrRef"), raw["AcctSvcrRef"]),
+        "entry_reference": raw["NtryRef"],
+        "amount": pc.binary_join_element_wise(sign, raw["Amt"], ""),
+        "currency": raw[_CURRENCY],
+        "status": pc.coalesce(raw["Sts/Cd"], raw["Sts"]),
+        "is_reversal": pc.fill_null(raw["RvslInd"], "false"),
+        "booking_date": _day(raw, "BookgDt"),
+        "value_date": _day(raw, "ValDt"),
+        "bank_code": _bank_code(raw),
+        "end_to_end_id": of("Refs/EndToEndId"),
+        "transaction_id": of("Refs/TxId"),
+        "mandate_id": of("Refs/MndtId"),
+        "counterparty_name": pc.coalesce(other("/Nm"), other("/Pty/Nm")),
+        "counterparty_iban": other("Acct/Id/IBAN"),
+        "remittance_text": pc.coalesce(of("RmtInf/Ustrd"), of("RmtInf/Strd/CdtrRefInf/Ref")),
+        "additional_text": raw["AddtlNtryInf"],
+    }
+
+
+def _day(raw: dict[str, pa.Array], path: str) -> pa.Array:
+    """The bank's own day: what stands before the time, whatever its offset."""
+    return pc.utf8_slice_codeunits(pc.coalesce(raw[f"{path}/Dt"], raw[f"{path}/DtTm"]), 0, 10)
+
+
+def _bank_code(raw: dict[str, pa.Array]) -> pa.Array:
+    domain = [raw[f"BkTxCd/Domn/{path}"] for path in ("Cd", "Fmly/Cd", "Fmly/SubFmlyCd")]
+    # a text in front, because pyarrow 26 loses rows in which all that it joins are null
+    code = pc.utf8_slice_codeunits(pc.binary_join_element_wise("", *domain, "/", null_handling="skip"), 1)
+    return pc.if_else(pc.equal(code, ""), raw["BkTxCd/Prtry/Cd"], code)
