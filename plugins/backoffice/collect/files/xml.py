@@ -36,12 +36,15 @@ def elements(raw: Path, *names: str) -> Iterator[etree._Element]:
 def document(raw: Path) -> etree._Element:
     """The root of the whole file, without white space between elements: for small files half the time of a stream.
 
-    It takes a dozen times the file's size in memory. Errors as of :func:`elements`.
+    It takes a dozen times the file's size in memory. Names that the root's own namespace applies to come without it:
+    lxml writes it in front of each name anew whenever it is asked for one. Errors as of :func:`elements`.
     """
     with _well_formed():
-        _refuse_document_type(raw)
+        namespace = _refuse_document_type(raw)
         parser = etree.XMLParser(remove_blank_text=True, **_SAFE, **_PLAIN)
-        return etree.fromstring(raw.read_bytes(), parser)  # of a path it raises OSError for some broken bytes
+        declared = f' xmlns="{namespace}"'.encode()
+        # blanks, so that lines and columns stay; of a path lxml raises OSError for some broken bytes
+        return etree.fromstring(raw.read_bytes().replace(declared, b" " * len(declared), 1), parser)
 
 
 @contextmanager
@@ -56,8 +59,12 @@ def _well_formed() -> Iterator[None]:
         ) from error
 
 
-def _refuse_document_type(raw: Path) -> None:
-    """Entities are declared in one: a file of a thousand bytes may unfold into gigabytes, or name other files."""
+def _refuse_document_type(raw: Path) -> str:
+    """Entities are declared in one: a file of a thousand bytes may unfold into gigabytes, or name other files.
+
+    Returns:
+        the namespace that names without a prefix have.
+    """
     first = next(etree.iterparse(str(raw), events=("start",), **_SAFE), None)
     if first is not None and first[1].getroottree().docinfo.doctype:
         raise FileSetAsideError(
@@ -65,6 +72,7 @@ def _refuse_document_type(raw: Path) -> None:
             rule="business documents have none; entities are not expanded",
             next_step="have it sent without <!DOCTYPE>",
         )
+    return first[1].nsmap.get(None, "") if first is not None else ""
 
 
 def local(element: etree._Element) -> str:
