@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,8 @@ def project(checkout: Path, folder: Path) -> Path:
 
 def begin(project_dir: Path, home: Path, as_of: datetime = TODAY) -> World:
     """A world of nothing, whose builds are made at one instant."""
-    return World(Settings(project_dir=project_dir, home=home), defaults=DEFAULTS, as_of=as_of)
+    morning = as_of - timedelta(hours=3)  # rows land before the build, and nothing is dated after its row
+    return World(Settings(project_dir=project_dir, home=home), now=morning, defaults=DEFAULTS, as_of=as_of)
 
 
 def copy_of(world: World, home: Path) -> World:
@@ -257,7 +258,7 @@ def invoice(
     row = {"net_amount_base": base, "tax_amount_base": 0, "gross_amount_base": base} | row
     changes: list[Change] = [("invoice", "c", row)]
     currency = row.get("currency_code", "DKK")
-    for position, line in enumerate(lines or [{"unit_price": amount, "net_amount": amount}], 1):
+    for position, line in enumerate(lines or [_line(Decimal(str(amount)))], 1):
         own = {"invoice_line_id": f"{number}-{position}", "invoice_id": number, "line_number": position}
         changes.append(("invoice_line", "c", own | {"currency_code": currency} | line))
     if post:
@@ -267,6 +268,10 @@ def invoice(
         )
         changes += journal(f"J{number}", day, both, ("invoice", number), **_head(row))
     return changes
+
+
+def _line(amount: Decimal) -> Row:
+    return {"quantity": 1 if amount >= 0 else -1, "unit_price": abs(amount), "net_amount": amount}
 
 
 def paid(
