@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.finance import world as books
+from tests.finance.ledger import books as ledger_books
+from tests.warehouse.test_gates import BLOCKED
 from tests.warehouse.world import World
 
 CHECKOUT = Path(__file__).parents[2]
@@ -23,4 +25,14 @@ def framed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     world = books.begin(project, tmp_path_factory.mktemp("framed") / "home")
     world.land(*books.frame())
     world.cycle()
+    return world
+
+
+@pytest.fixture(scope="session")
+def ledger(framed: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The books of ``tests/finance/ledger.py``, built."""
+    world = books.copy_of(framed, tmp_path_factory.mktemp("ledger") / "home")
+    world.land(*ledger_books())
+    world.cycle()
+    assert world.query(BLOCKED) == []
     return world

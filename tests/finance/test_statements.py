@@ -8,96 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.finance.ledger import OWED_BY
 from tests.finance.world import AR as RECEIVABLES
-from tests.finance.world import BANK, COSTS, SALES, VAT_OUT, Change, copy_of, failing, invoice, journal, paid
+from tests.finance.world import BANK, COSTS, SALES, VAT_OUT, Change, copy_of, failing, invoice, journal
 from tests.warehouse.test_gates import BLOCKED
 
 from backoffice.errors import AuditError
 from backoffice.warehouse.connection import open_warehouse
 
-EQUITY, OWED_BY, OWED_TO = "3000", "1400", "2400"
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
-US = {"company_id": "US", "currency_code": "USD"}
 
 
-def account(firm: str, number: str, kind: str, account_type: str, **values: Any) -> Change:
-    known = {"account_id": f"{firm}-{number}", "account_number": number, "account_name": number, "company_id": firm}
-    side = "debit" if kind == "asset" else "credit"
-    known |= {"account_class": kind, "account_type": account_type, "normal_balance": side}
-    return ("gl_account", "c", known | values)
-
-
-def rate(day: str, kind: str, value: str) -> Change:
-    known = {"from_currency": "USD", "to_currency": "DKK", "rate_date": day, "rate_type": kind, "rate": value}
-    return ("fx_rate", "c", known)
-
-
-def period(firm: str, month: int, status: str, closed_at: str | None = None) -> Change:
-    first = date(2026, month, 1)
-    last = date.fromordinal(date(2026, month + 1, 1).toordinal() - 1)
-    known = {"period_id": f"{firm}-2026-{month:02}", "company_id": firm, "period_number": month, "status": status}
-    return ("accounting_period", "c", known | {"start_date": first, "end_date": last, "closed_at": closed_at})
-
-
-def books() -> list[Change]:
-    """The American firm belongs to the Danish one. It begins with 100 dollars, sells for 50 in January, is paid in
-    February and spends 20; the Danish firm sells for 1,000 kroner and 250 of tax, and to Germany for 10.01 euros.
-    """
-    changes: list[Change] = [
-        ("company", "u", {"company_id": "US", "country_code": "US", "functional_currency": "USD", "ownership_pct": 100}
-            | {"parent_company_id": "DK", "timezone": "America/New_York"}),
-        *(account(firm, EQUITY, "equity", "equity", translation_rate_type="historical") for firm in ("DK", "US")),
-        *(account(firm, OWED_BY, "asset", "other_asset", control_for="intercompany") for firm in ("DK", "US")),
-        *(account(firm, OWED_TO, "liability", "other_liability", control_for="intercompany") for firm in ("DK", "US")),
-        rate("2026-01-01", "spot", "7.2"), rate("2026-01-31", "closing", "7"), rate("2026-01-31", "average", "7.5"),
-        rate("2026-02-28", "closing", "6"), rate("2026-02-28", "average", "6.5"),
-        *(period(firm, month, "open") for firm in ("DK", "US") for month in (2, 3, 4)),
-        *(period(firm, 1, "closed", "2026-02-10 12:00:00+00") for firm in ("DK", "US")),
-        *journal("OPEN", "2026-01-01", [(BANK, 100), (EQUITY, -100)], **US),
-        *invoice("U1", "2026-01-10", "2026-02-09", 50, **US),
-        *paid("PU1", "2026-02-05", 50, [("U1", 50)], bank_account_id="US-BANK", **US),
-        *journal("RENT", "2026-02-20", [(COSTS, 20), (BANK, -20)], **US),
-    ]  # fmt: skip
-    changes += taxed()
-    lent = [(OWED_BY, 30), (BANK, -30)]
-    changes += journal("LENT", "2026-03-01", lent, counterparty_company_id="US")
-    changes += journal("OWED", "2026-03-01", [(BANK, 30, 5), (OWED_TO, -30, -5)], company_id="US", currency_code="DKK",
-                       counterparty_company_id="DK")  # fmt: skip
-    return changes
-
-
-def taxed() -> list[Change]:
-    danish = {"unit_price": 1000, "net_amount": 1000, "tax_amount": 250, "tax_code": "S25", "tax_rate_pct": 25}
-    parts = [
-        {"unit_price": 5, "net_amount": 5, "tax_amount": "1.25", "tax_code": "S25", "tax_rate_pct": 25},
-        {"unit_price": "5.01", "net_amount": "5.01", "tax_amount": 0, "tax_code": "Z", "tax_rate_pct": 0},
-    ]
-    changes = invoice("D1", "2026-01-15", "2026-02-14", 1000, [danish], post=False, tax_amount=250, gross_amount=1250,
-                      tax_amount_base=250, gross_amount_base=1250)  # fmt: skip
-    changes += journal("JD1", "2026-01-15", [(RECEIVABLES, 1250), (SALES, -1000), (VAT_OUT, -250)], ("invoice", "D1"))
-    # 10.01 euros at 7.4668 are 74.742668, and the tax 9.3335: as the header has them
-    changes += invoice("D2", "2026-01-20", "2026-02-19", "10.01", parts, post=False, currency_code="EUR",
-                       fx_rate="7.4668", tax_amount="1.25", gross_amount="11.26", net_amount_base="74.74",
-                       tax_amount_base="9.34", gross_amount_base="84.08")  # fmt: skip
-    changes += journal(
-        "JD2", "2026-01-20",
-        [(RECEIVABLES, "11.26", "84.08"), (SALES, "-10.01", "-74.74"), (VAT_OUT, "-1.25", "-9.34")],
-        ("invoice", "D2"), currency_code="EUR",
-    )  # fmt: skip
-    return changes
-
-
-@pytest.fixture(scope="module")
-def kept(framed: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    world = copy_of(framed, tmp_path_factory.mktemp("statements") / "home")
-    world.land(*books())
-    world.cycle()
-    assert world.query(BLOCKED) == []
-    return world
-
-
-def test_the_trial_balance_of_two_months(kept: Any) -> None:
-    rows = kept.query(
+def test_the_trial_balance_of_two_months(ledger: Any) -> None:
+    rows = ledger.query(
         """SELECT month_start, account_number, opening_base, debit_base, credit_base, closing_base
         FROM marts.mart_trial_balance WHERE company_id = 'US' AND month_start < '2026-03-01' ORDER BY ALL"""
     )
@@ -114,8 +37,8 @@ def test_the_trial_balance_of_two_months(kept: Any) -> None:
     ]
 
 
-def test_profit_and_loss_in_both_currencies(kept: Any) -> None:
-    rows = kept.query(
+def test_profit_and_loss_in_both_currencies(ledger: Any) -> None:
+    rows = ledger.query(
         """SELECT month_start, account_number, amount_base, year_to_date_base, amount_group, group_currency
         FROM marts.mart_profit_and_loss WHERE company_id = 'US' AND month_start < '2026-03-01' ORDER BY ALL"""
     )
@@ -127,8 +50,8 @@ def test_profit_and_loss_in_both_currencies(kept: Any) -> None:
     ]
 
 
-def test_the_balance_sheet_shows_the_translation_difference(kept: Any) -> None:
-    rows = kept.query(
+def test_the_balance_sheet_shows_the_translation_difference(ledger: Any) -> None:
+    rows = ledger.query(
         """SELECT month_start, line_name, amount_base, amount_group
         FROM marts.mart_balance_sheet WHERE company_id = 'US' AND month_start < '2026-03-01'
         ORDER BY month_start, line_number"""
@@ -148,16 +71,16 @@ def test_the_balance_sheet_shows_the_translation_difference(kept: Any) -> None:
     ]
 
 
-def test_the_cash_flow_statement_explains_the_bank(kept: Any) -> None:
-    rows = kept.query(
+def test_the_cash_flow_statement_explains_the_bank(ledger: Any) -> None:
+    rows = ledger.query(
         """SELECT category, line_name, amount_base FROM marts.mart_cash_flow_statement
         WHERE company_id = 'US' AND month_start = '2026-02-01' ORDER BY category_number, line_name"""
     )
     assert rows == [("operating", "Result", -20), ("operating", "Trade receivables", 50), ("cash", "Bank", 30)]
 
 
-def test_the_tax_return_adds_up_to_the_documents(kept: Any) -> None:
-    rows = kept.query(
+def test_the_tax_return_adds_up_to_the_documents(ledger: Any) -> None:
+    rows = ledger.query(
         """SELECT month_start, direction, tax_code, document_count, net_base, tax_base, payable_base
         FROM marts.mart_vat_return WHERE company_id = 'DK' ORDER BY ALL"""
     )
@@ -166,7 +89,7 @@ def test_the_tax_return_adds_up_to_the_documents(kept: Any) -> None:
         (JANUARY, "receivable", "S25", 2, Decimal("1037.33"), Decimal("259.34"), Decimal("259.34")),
         (JANUARY, "receivable", "Z", 1, Decimal("37.41"), 0, 0),
     ]
-    assert kept.query(
+    assert ledger.query(
         "SELECT documents_base, posted_base, difference_base FROM marts.mart_vat_reconciliation WHERE company_id = 'DK'"
         " AND month_start = '2026-01-01'"
     ) == [(Decimal("259.34"), Decimal("259.34"), 0)]
@@ -191,8 +114,8 @@ NAMED: dict[str, list[Change]] = {
 
 
 @pytest.mark.parametrize("rule", NAMED)
-def test_a_journal_that_breaks_a_rule_is_named_and_the_rest_is_published(kept: Any, tmp_path: Path, rule: str) -> None:
-    world = copy_of(kept, tmp_path / "home")
+def test_a_journal_that_breaks_a_rule_is_named_the_rest_is_published(ledger: Any, tmp_path: Path, rule: str) -> None:
+    world = copy_of(ledger, tmp_path / "home")
     world.land(*_merged(NAMED[rule]), *journal("GOOD", "2026-03-10", [(BANK, 7), (SALES, -7)]))
     world.cycle()
     assert world.query(BLOCKED) == [("journal", "X", rule)]
@@ -225,16 +148,16 @@ WITHHELD: dict[str, list[Change]] = {
 
 
 @pytest.mark.parametrize("rule", WITHHELD)
-def test_a_total_that_names_no_document_withholds_publication(kept: Any, tmp_path: Path, rule: str) -> None:
-    world = copy_of(kept, tmp_path / "home")
+def test_a_total_that_names_no_document_withholds_publication(ledger: Any, tmp_path: Path, rule: str) -> None:
+    world = copy_of(ledger, tmp_path / "home")
     world.land(*WITHHELD[rule])
     with pytest.raises(AuditError, match=rule):
         world.cycle()
 
 
-def test_statements_that_lost_a_row_do_not_agree(kept: Any, tmp_path: Path) -> None:
+def test_statements_that_lost_a_row_do_not_agree(ledger: Any, tmp_path: Path) -> None:
     """These three compare what the models made: a mart that loses or changes a row breaks them."""
-    world = copy_of(kept, tmp_path / "home")
+    world = copy_of(ledger, tmp_path / "home")
     with open_warehouse(world.settings) as connection:
         connection.execute("DELETE FROM marts.mart_trial_balance WHERE account_number = '5000' AND company_id = 'US'")
         connection.execute("UPDATE marts.mart_balance_sheet SET amount_base = amount_base + 1 WHERE line_number = 310")

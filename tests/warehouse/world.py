@@ -175,7 +175,7 @@ def workspace(checkout: Path, folder: Path, contracts: Collection[str] | None = 
 def _drop_other_domains(dbt_project: Path) -> None:
     """Leave out models and tests of domains whose contracts are not here."""
     models, tests = dbt_project / "models", dbt_project / "tests"
-    folders = [*models.glob("*/*/"), *tests.glob("*/"), models / "metrics"]
+    folders = [*models.glob("*/*/"), *tests.glob("*/"), models / "metrics", models / "semantic"]
     for folder in folders:
         if folder.name not in DOMAINS:
             shutil.rmtree(folder)
