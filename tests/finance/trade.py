@@ -38,7 +38,7 @@ def billed(number: str, day: str, due: str, line: str, quantity: int, price: int
     net = quantity * price
     own = {"quantity": quantity, "unit_price": price, "net_amount": net, "order_line_id": line, "product_id": "P1"}
     values = {"direction": "payable", "party_id": "V1"} | values
-    document = invoice(number, day, due, net, [own], post=False, order_id=line.split("-")[0], **values)
+    document = invoice(number, day, due, net, [own], post=False, order_id=line.rpartition("-")[0], **values)
     return [*document, *journal(f"J{number}", day, [(GRNI, net), (AP, -net)], ("invoice", number))]
 
 
@@ -63,8 +63,8 @@ def sold(
 
 
 def receivables() -> list[Change]:
-    """C1 pays S1 in part, gets credit for some of it, and pays S2 late and in euros at another rate. C2 pays 200 on account;
-    50 of them are used for S3 and taken back; S4 is written off. C1 has 500 on order, C2 an order on hold.
+    """C1 pays S1 in part, gets credit for some of it, and pays S2 late and in euros at another rate. C2 pays 200 on
+    account; 50 of them are used for S3 and taken back; S4 is written off. C1 has 500 on order, C2 an order on hold.
     """
     euros = {"currency_code": "EUR", "fx_rate": "7.5"}
     return [
@@ -86,8 +86,8 @@ def receivables() -> list[Change]:
 
 
 def payables() -> list[Change]:
-    """Of an order of two lines all of the first came in time and is billed and paid in time; of the second 3 of 4 came late, 2
-    are billed and paid late. V2 gives 2 % within 10 days: taken on B3, not on B4, which is disputed.
+    """Of an order of two lines all of the first came in time and is billed and paid in time; of the second 3 of 4 came
+    late, 2 are billed and paid late. V2 gives 2 % within 10 days: taken on B3, not on B4, which is disputed.
     """
     lines = (
         {"ordered_qty": 10, "unit_price": 5, "received_qty": 10},
