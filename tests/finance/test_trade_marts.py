@@ -106,8 +106,8 @@ def test_collections_of_each_month(traded: World) -> None:
 
 def test_exposure_against_the_credit_limit(traded: World) -> None:
     columns = """customer_id, as_of_date, open_amount, overdue_amount, unapplied_amount, uninvoiced_amount,
-        exposure_amount, credit_limit_amount, utilisation_pct, overdue_pct, uninvoiced_orders, orders_on_hold, settled_invoices,
-        days_late_total"""
+        exposure_amount, credit_limit_amount, utilisation_pct, overdue_pct, uninvoiced_orders, orders_on_hold,
+        settled_invoices, days_late_total"""
     assert rows(traded, f"SELECT {columns} FROM marts.mart_credit_exposure ORDER BY 1") == [
         ("C1", END[APR], 10, 10, 0, 500, 510, 1000, 51, 100, 1, 0, 1, 17),
         ("C2", END[APR], 300, 300, 200, 0, 300, 500, 60, 100, 0, 1, 0, 0),
