@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from backoffice.airflow.sources import readable_sources
+from backoffice.collect.heartbeat import last_caught_up
 from backoffice.settings import Settings
 
 
@@ -20,3 +22,14 @@ def read_status(settings: Settings) -> dict[str, Any]:
 def published_version(settings: Settings) -> str:
     """The audited version readers see, an empty string before the first one."""
     return str(read_status(settings).get("version") or "")
+
+
+def unread_sources(settings: Settings) -> list[str]:
+    """Sources of which readers see nothing, though they have rows, or may have: nobody has looked to the end yet."""
+    told = {source["source"]: source for source in read_status(settings).get("sources", [])}
+    found = []
+    for name in sorted(readable_sources(settings)):
+        status = told.get(name, {})
+        if not status.get("published_seq") and (status.get("landed_rows") or not last_caught_up(settings, name)):
+            found.append(name)
+    return found

@@ -13,7 +13,7 @@ from backoffice.airflow.environment import inherited_environment
 from backoffice.airflow.health import component_health, failed_runs, failed_task_log
 from backoffice.airflow.names import REFRESH_DAG
 from backoffice.cli.console import err
-from backoffice.cli.published import published_version
+from backoffice.cli.published import published_version, unread_sources
 from backoffice.cli.supervise import is_pushed_to, servers
 from backoffice.errors import ServerError
 from backoffice.ops.lifecycle import spawn
@@ -27,6 +27,8 @@ _POLL_SECONDS = 0.5
 _FAILED_RUNS = 2
 _RESTARTS = 3
 _PUBLICATION = "waiting for the first audited publication"
+# A first publication holds what had landed by then: so long a first start waits for the sources that had not.
+_FIRST_ROWS_SECONDS = 180.0
 
 
 def start_platform(settings: Settings) -> None:
@@ -42,8 +44,11 @@ def start_platform(settings: Settings) -> None:
         check_ports(settings)
         command = (sys.executable, "-m", "backoffice.cli.supervise")
         process = spawn(settings, command, inherited_environment(settings))
+    is_first = not published_version(settings)
     with _Progress() as progress:
         _wait(settings, process, progress)
+        if is_first:
+            _wait_for_sources(settings, progress)
 
 
 def check_ports(settings: Settings) -> None:
@@ -101,6 +106,19 @@ def _wait(settings: Settings, process: subprocess.Popen[bytes] | None, progress:
                 where=str(supervisor_log(settings)),
                 next_step="`backoffice status` says how far it came; refresh_marts in Airflow says why",
             )
+        time.sleep(_POLL_SECONDS)
+
+
+def _wait_for_sources(settings: Settings, progress: _Progress) -> None:
+    """Wait until readers see rows of every source that has some; one that is down is waited for only so long."""
+    deadline = time.monotonic() + _FIRST_ROWS_SECONDS
+    while missing := unread_sources(settings):
+        if time.monotonic() > deadline:
+            err.print(
+                f"no rows of {escape(', '.join(missing))} yet: `backoffice status` says more; they come by themselves"
+            )
+            return
+        progress.show(f"waiting for the first rows of {', '.join(missing)}")
         time.sleep(_POLL_SECONDS)
 
 
