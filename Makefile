@@ -34,11 +34,12 @@ test: lint ## What CI runs: lint, types and all tests but the slow ones.
 test-full: lint ## All tests, also those that take minutes.
 	$(PYTEST)
 
-lint: $(INSTALLED) ## Check style, formatting and types.
+lint: $(INSTALLED) ## Check style, formatting, types, generated files and the conventions of the dbt project.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/backoffice contracts check
+	@scripts/lint_dbt.sh
 
 format: $(INSTALLED) ## Put the code into its format.
 	$(BIN)/ruff check --fix

@@ -179,6 +179,7 @@ def _drop_other_domains(dbt_project: Path) -> None:
     for folder in folders:
         if folder.name not in DOMAINS:
             shutil.rmtree(folder)
+    (models / "exposures.yml").unlink()
 
 
 @dataclass
