@@ -55,7 +55,7 @@ def _documents() -> list[Change]:
         ("I1", 100, {}), ("I7", 70, {"party_id": "C2"}), ("I8", 50, {}), ("B1", 90, bill), ("B2", 40, bill),
         ("B3", 20, bill), ("B6", 15, bill),
     ):  # fmt: skip
-        changes += books.invoice(number, "2026-01-02", "2026-01-09", amount, **values)
+        changes += books.invoice(number, "2026-01-02", "2026-01-09", amount, **({"status": "paid"} | values))
     changes += books.paid("P1", "2026-01-02", 100, [("I1", 100)])
     changes += books.paid("P2", "2026-01-05", 90, [("B1", 90)], **out)
     changes += books.paid("P3", "2026-01-05", 40, [("B2", 40)], **run)
@@ -71,6 +71,18 @@ def _documents() -> list[Change]:
     item = {"settlement_id": "X1", "batch_id": "BATCH", "payment_id": "P7", "trade_date": "2026-01-02"}
     item |= {"expected_settlement_date": "2026-01-06", "settled_date": "2026-01-06", "bank_transaction_id": "T6"}
     return [*changes, ("settlement", "c", item | {"gross_amount": 50, "fee_amount": 2, "net_amount": 48})]
+
+
+def _to_come() -> list[Change]:
+    """What is open in April, and what the tax office gets each month."""
+    changes = books.invoice("I9", "2026-04-01", "2026-04-25", 200)
+    changes += books.invoice("I10", "2026-03-11", "2026-04-10", 300, party_id="C2")
+    changes += books.invoice("B9", "2026-04-01", "2026-04-24", 80, direction="payable", party_id="V1")
+    for name, day, amount in (("T-FEB", "2026-02-20", 30), ("T-MAR", "2026-03-20", 40)):
+        tax = {"direction": "outbound", "party_type": "tax_authority", "party_id": None, "reference": f"VAT {day}"}
+        changes += books.paid(name, day, amount, post=False, **tax)
+        changes += books.journal(f"J{name}", day, [(COSTS, amount), (BANK, -amount)], ("payment", name))
+    return changes
 
 
 def _bank() -> list[Change]:
@@ -129,7 +141,7 @@ def _stock() -> list[Change]:
 def cash(framed: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """The small world with its bank, its card payment and its stock, built once."""
     world = books.copy_of(framed, tmp_path_factory.mktemp("cash") / "home")
-    world.land(*_accounts(), *_documents(), *_bank(), *_stock())
+    world.land(*_accounts(), *_documents(), *_to_come(), *_bank(), *_stock())
     world.cycle()
     return world
 
@@ -150,6 +162,8 @@ def test_each_entry_finds_its_document_by_the_first_rule_that_does(cash: World) 
     assert found == [
         # the bank has not booked P6 yet
         ("", "payment", "P6", "unmatched_payment", "", "", "", "-15", "0", "15", "False"),
+        ("", "payment", "T-FEB", "unmatched_payment", "", "", "", "-30", "0", "30", "False"),
+        ("", "payment", "T-MAR", "unmatched_payment", "", "", "", "-40", "0", "40", "False"),
         ("T1", "payment", "P1", "matched", "end_to_end_id", "JP1", "100", "100", "100", "0", "True"),
         # one payment, two entries: 60 and 30 are 90
         ("T2", "payment", "P2", "matched", "end_to_end_id", "JP2", "-60", "-90", "-60", "0", "True"),
@@ -183,6 +197,31 @@ def test_cash_flow_has_a_row_a_day_and_keeps_transfers_apart(cash: World) -> Non
         ("DK-EUR", "2026-01-07", "0", "0", "0", "0", "10", "0", "10", "75"),
     ]
     assert cash.query("SELECT count(*) FROM marts.mart_cash_flow") == [(12,)]  # six days of two accounts
+
+
+def test_the_forecast_takes_customers_as_they_are(cash: World) -> None:
+    found = _rows(
+        cash,
+        """SELECT week_number, week_start, line, amount FROM marts.mart_cash_forecast_13w
+        WHERE amount <> 0 AND (
+            line NOT IN ('opening', 'closing') OR week_number = 13 OR (line = 'opening' AND week_number = 1)
+        )
+        ORDER BY week_number, line_number""",
+    )
+    assert found == [
+        # 988 kroner and 10 euro at 7.5
+        ("1", "2026-04-15", "opening", "1063"),
+        # C1 pays seven days early: 200 on the 18th; C2 three, which is past: 300 today
+        ("1", "2026-04-15", "receipts", "500"),
+        # VAT is paid a month after the last, with the amount of the last: April, May and June 20th
+        ("1", "2026-04-15", "tax", "-40"),
+        ("2", "2026-04-22", "payables", "-80"),
+        ("6", "2026-05-20", "tax", "-40"),
+        ("10", "2026-06-17", "tax", "-40"),
+        ("13", "2026-07-08", "opening", "1363"),
+        ("13", "2026-07-08", "closing", "1363"),
+    ]
+    assert _rows(cash, "SELECT company_id, value FROM marts.m22_cash_forecast_min") == [("DK", "1363")]
 
 
 def test_metrics_of_cash_are_sums_of_the_days(cash: World) -> None:
@@ -298,6 +337,7 @@ def test_an_altered_entry_takes_its_statement_out_and_leaves_the_rest(
         entry("T10", "S3", "2026-01-08", 13, remittance_text="interest"),
         statement("S4", 4, ("2026-01-09", "2026-01-09"), (1000, 985)),
         entry("T11", "S4", "2026-01-09", -15, end_to_end_id="P6"),
+        *_settled_badly(),
     )
     generation = world.cycle()
     verdicts = "SELECT document_key, rule FROM meta.verdict WHERE gate = 'mart'"
@@ -311,3 +351,37 @@ def test_an_altered_entry_takes_its_statement_out_and_leaves_the_rest(
     ]
     failed = f"SELECT * FROM meta.audit_result WHERE generation = {generation} AND NOT passed"
     assert world.query(failed) == []
+    breaks_found = _rows(
+        world,
+        """SELECT document_id, break_type, age_days, expected_amount, actual_amount, break_amount
+        FROM marts.mart_settlement_breaks ORDER BY ALL""",
+    )
+    assert breaks_found == [
+        ("X2", "missing", "97", "59", "0", "-59"),  # due on January 8th, today is April 15th
+        ("X4", "late", "4", "29", "29", "29"),  # due on the 8th, settled on the 12th
+        ("X5", "duplicate", "99", "0", "48", "48"),  # P7 was settled with X1
+        ("X5", "missing", "99", "48", "0", "-48"),
+    ]
+    metric = "SELECT measure, value FROM marts.m23_settlement_breaks WHERE company_id = 'DK' ORDER BY 1"
+    assert _rows(world, metric) == [("amount", "107"), ("count", "2")]
+
+
+def _settled_badly() -> list[Change]:
+    """X2 is never settled, X4 four days late, X5 tells of P7 again."""
+    changes: list[Change] = []
+    for invoice, payment, amount in (("I11", "P8", 60), ("I12", "P9", 30)):
+        changes += books.invoice(invoice, "2026-01-06", "2026-01-09", amount, status="paid")
+        changes += books.paid(payment, "2026-01-06", amount, [(invoice, amount)], method="psp", post=False)
+        changes += books.journal(f"J{payment}", "2026-01-06", [(CARDS, amount), (AR, -amount)], ("payment", payment))
+    changes += books.journal("JX4", "2026-01-12", [(BANK, 29), (COSTS, 1), (CARDS, -30)], ("settlement", "LATE"))
+    due = {"trade_date": "2026-01-06", "expected_settlement_date": "2026-01-08"}
+    late = {"settlement_id": "X4", "batch_id": "LATE", "payment_id": "P9", "settled_date": "2026-01-12"}
+    again = {"settlement_id": "X5", "batch_id": "AGAIN", "payment_id": "P7", "status": "pending"}
+    again |= {"trade_date": "2026-01-02", "expected_settlement_date": "2026-01-06"}
+    never = {"settlement_id": "X2", "batch_id": "NEVER", "payment_id": "P8", "status": "pending"}
+    return [
+        *changes,
+        ("settlement", "c", due | never | {"gross_amount": 60, "fee_amount": 1, "net_amount": 59}),
+        ("settlement", "c", due | late | {"gross_amount": 30, "fee_amount": 1, "net_amount": 29}),
+        ("settlement", "c", again | {"gross_amount": 50, "fee_amount": 2, "net_amount": 48}),
+    ]

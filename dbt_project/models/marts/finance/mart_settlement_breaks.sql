@@ -42,7 +42,7 @@ breaks as (
         s.settlement_id as document_id, s.payment_id, s.bank_transaction_id, s.trade_date,
         s.expected_settlement_date, s.settled_date, s.currency_code,
         s.net_amount as expected_amount, cast(0 as decimal(18, 4)) as actual_amount,
-        t.as_of_date as found_on
+        s.expected_settlement_date as broken_since, t.as_of_date as broken_until
     from items as s
     cross join today as t
     inner join numbered as e on e.date_day = s.expected_settlement_date
@@ -51,7 +51,8 @@ breaks as (
     union all
     select
         p.source_relation, p.company_id, null, 'missing', 'payment', p.payment_id, p.payment_id, null,
-        p.payment_date, null, null, p.currency_code, p.amount, cast(0 as decimal(18, 4)), t.as_of_date
+        p.payment_date, null, null, p.currency_code, p.amount, cast(0 as decimal(18, 4)),
+        p.payment_date, t.as_of_date
     from {{ ref('fct_payments') }} as p
     cross join today as t
     inner join agreed as a on a.source_relation = p.source_relation and a.company_id = p.company_id
@@ -66,28 +67,31 @@ breaks as (
     select
         s.source_relation, s.company_id, s.provider, 'fee', 'settlement', s.settlement_id, s.payment_id,
         s.bank_transaction_id, s.trade_date, s.expected_settlement_date, s.settled_date, s.currency_code,
-        cast(s.gross_amount - s.fee_amount as decimal(18, 4)), s.net_amount, coalesce(s.settled_date, s.trade_date)
+        cast(s.gross_amount - s.fee_amount as decimal(18, 4)), s.net_amount,
+        coalesce(s.settled_date, s.expected_settlement_date), t.as_of_date
     from items as s
+    cross join today as t
     where s.net_amount <> s.gross_amount - s.fee_amount
     union all
     select
         s.source_relation, s.company_id, s.provider, 'late', 'settlement', s.settlement_id, s.payment_id,
         s.bank_transaction_id, s.trade_date, s.expected_settlement_date, s.settled_date, s.currency_code,
-        s.net_amount, s.net_amount, s.settled_date
+        s.net_amount, s.net_amount, s.expected_settlement_date, s.settled_date
     from items as s
     where s.settled_date > s.expected_settlement_date
     union all
     select
         s.source_relation, s.company_id, s.provider, 'duplicate', 'settlement', s.settlement_id, s.payment_id,
         s.bank_transaction_id, s.trade_date, s.expected_settlement_date, s.settled_date, s.currency_code,
-        cast(0 as decimal(18, 4)), s.net_amount, coalesce(s.settled_date, s.trade_date)
+        cast(0 as decimal(18, 4)), s.net_amount, coalesce(s.settled_date, s.expected_settlement_date), t.as_of_date
     from items as s
+    cross join today as t
     where s.repetition > 1 and s.payment_id is not null and s.status <> 'chargeback'
     union all
     select
         b.source_relation, b.company_id, b.provider, 'amount', 'bank_transaction', t.bank_transaction_id, null,
         t.bank_transaction_id, null, b.expected_settlement_date, b.settled_date, t.currency_code,
-        b.net_amount, t.amount, t.booking_date
+        b.net_amount, t.amount, t.booking_date, d.as_of_date
     from (
         select
             s.bank_transaction_key,
@@ -102,6 +106,7 @@ breaks as (
         group by s.bank_transaction_key
     ) as b
     inner join {{ ref('fct_bank_transactions') }} as t on t.bank_transaction_key = b.bank_transaction_key
+    cross join today as d
     where t.amount <> b.net_amount
 )
 
@@ -119,8 +124,7 @@ select
     b.trade_date,
     b.expected_settlement_date,
     b.settled_date,
-    cast({{ dbt.datediff('coalesce(b.expected_settlement_date, b.trade_date, b.found_on)', 'b.found_on', 'day') }} as integer)
-        as age_days,
+    cast({{ dbt.datediff('b.broken_since', 'b.broken_until', 'day') }} as integer) as age_days,
     b.currency_code,
     b.expected_amount,
     b.actual_amount,
