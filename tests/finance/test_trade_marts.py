@@ -154,3 +154,39 @@ def _invoice(world: World, number: str) -> dict[str, Any]:
     columns = [column.name for column in world.contracts.named("invoice").columns]  # type: ignore[union-attr]
     (row,) = world.query(f"SELECT {', '.join(columns)} FROM base.base_invoice WHERE invoice_id = '{number}'")
     return dict(zip(columns, row, strict=True))
+
+
+METRICS: dict[str, list[tuple[Any, ...]]] = {
+    "m03_ar_open": [(END[JAN], 60), (END[FEB], 780), (END[MAR], 330), (END[APR], 310)],
+    # 310 open, of 750 - 30 + 300 in the last 90 days
+    "m05_dso": [(END[JAN], 45), (END[FEB], 83.5714), (END[MAR], 26.0526), (END[APR], 27.3529)],
+    "m06_invoice_timeliness_pct": [],
+    "m07_unapplied_cash": [(END[JAN], 0), (END[FEB], 0), (END[MAR], 200), (END[APR], 200)],
+    "m08_misapplied_cash": [(date(2026, 1, 20), 0), (date(2026, 2, 20), 0), (date(2026, 3, 20), 0)],
+    # of both customers together: 60 of 80, 30 of 60, 750 of 780, 20 of 330
+    "m09_collection_effectiveness": [(END[JAN], 75), (END[FEB], 50), (END[MAR], 96.1538), (END[APR], 6.0606)],
+    "m11_ap_open": [(END[JAN], 90), (END[FEB], 40), (END[MAR], 500), (END[APR], 500)],
+    "m12_dpo": [(END[JAN], 90), (END[FEB], 40), (END[MAR], 28.3019), (END[APR], 28.3019)],
+    "m14_discount_capture_pct": [(END[MAR], 66.6667)],
+    "m16_three_way_match_rate": [(date(2026, 1, 28), 100)],
+    "m29_fx_gain_loss": [(date(2026, 1, 20), 0), (date(2026, 2, 20), 0), (date(2026, 3, 20), -10)],
+}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_metrics(traded: World, metric: str) -> None:
+    months = rows(traded, f"SELECT period_end, value FROM marts.{metric} ORDER BY 1")
+    if metric in ("m08_misapplied_cash", "m29_fx_gain_loss"):
+        months = [row for row in months if row[0] < APR]  # in April only the write-off
+    assert months == METRICS[metric]
+
+
+def test_metrics_by_what_they_tell_apart(traded: World) -> None:
+    told = "SELECT {}, value FROM marts.{} WHERE period_end = '2026-04-15' ORDER BY 1"
+    buckets = [("1-30", 300), ("61-90", 10), ("unapplied", -200)]
+    assert rows(traded, told.format("bucket", "m04_ar_aging")) == buckets
+    assert rows(traded, told.format("customer_id", "m10_credit_utilisation")) == [("C1", 51), ("C2", 60)]
+    assert rows(traded, told.format("measure", "m13_on_time_payment_pct")) == [("amount", 0), ("count", 0)]
+    assert traded.query("SELECT DISTINCT value FROM marts.m15_duplicate_exposure") == [(0,)]
+    earlier = "SELECT measure, value FROM marts.m13_on_time_payment_pct WHERE period_end = '2026-02-28' ORDER BY 1"
+    assert rows(traded, earlier) == [("amount", 55.5556), ("count", 50)]

@@ -5,6 +5,8 @@ select
     l.journal_key,
     l.source_relation,
     l.journal_id,
+    min(l.source_document_type) as source_document_type,
+    min(l.source_document_id) as source_document_id,
     max(l.entered_at) as entered_at,
     max(p.closed_at) as closed_at,
     max(p.period_id) as period_id

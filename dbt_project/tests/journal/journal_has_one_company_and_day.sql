@@ -15,6 +15,8 @@ select
     l.journal_key,
     l.source_relation,
     l.journal_id,
+    min(l.source_document_type) as source_document_type,
+    min(l.source_document_id) as source_document_id,
     count(distinct l.company_id) as companies,
     count(distinct l.posting_date) as posting_dates
 from lines as l

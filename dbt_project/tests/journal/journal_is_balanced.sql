@@ -15,6 +15,8 @@ select
     l.journal_key,
     l.source_relation,
     l.journal_id,
+    min(l.source_document_type) as source_document_type,
+    min(l.source_document_id) as source_document_id,
     sum(l.debit_base) as debit_base,
     sum(l.credit_base) as credit_base
 from lines as l

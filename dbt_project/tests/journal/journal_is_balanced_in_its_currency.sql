@@ -16,6 +16,8 @@ select
     l.journal_key,
     l.source_relation,
     l.journal_id,
+    min(l.source_document_type) as source_document_type,
+    min(l.source_document_id) as source_document_id,
     sum(l.debit) as debit,
     sum(l.credit) as credit
 from lines as l

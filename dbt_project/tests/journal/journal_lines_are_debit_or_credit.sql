@@ -16,6 +16,8 @@ select
     l.journal_key,
     l.source_relation,
     l.journal_id,
+    min(l.source_document_type) as source_document_type,
+    min(l.source_document_id) as source_document_id,
     min(l.entry_id) as entry_id
 from lines as l
 where not l.is_deleted and l.status = 'posted'
