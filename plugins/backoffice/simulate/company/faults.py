@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from backoffice.durable import write_text
@@ -81,6 +81,22 @@ def _an_entry_altered(row: Row) -> bool:
     return "details" not in first
 
 
+def _begun_too_early(row: Row) -> bool:
+    """While the assignment before still lasts."""
+    if row["reason"] == "hired":
+        return False
+    row["first_day"] -= timedelta(days=5)
+    return True
+
+
+def _a_contract_unchecked(row: Row) -> bool:
+    """A letter is approved as it is filed; a contract has to be checked first."""
+    if row["doc_type"] not in ("correspondence", "report"):
+        return False
+    row.update(doc_type="contract", area="legal")
+    return True
+
+
 def _an_hour_more(row: Row) -> bool:
     row["hours"] += 1
     return True
@@ -104,9 +120,11 @@ KINDS = (
     Kind("F09", "erp.ledger_line", "a line of a voucher lost", 1, _lost, loses=True),
     Kind("F10", "erp.so_line", "another currency than the order's", 2, _another_currency),
     Kind("F15", "bank.statement", "an entry altered after the balances were made", 20, _an_entry_altered),
+    Kind("F19", "hris.assignment", "an assignment begun before the one before ended", 200, _begun_too_early),
     Kind("F28", "crm.survey", "a score off the scale", 10, _set("score", 14)),
     Kind("F31", "erp.debtor", "a language that is no code", 10, _set("language", "DANSK")),
     Kind("F31", "crm.ticket", "a language that is no code", 10, _set("lang", "Danish")),
+    Kind("F33", "archive.document", "a contract approved without a legal check", 50, _a_contract_unchecked),
     Kind("F40", "hours.entry", "an hour too many, which nobody can see", 5, _an_hour_more),
 )
 """What the landing and base gates can see, and F40, which nothing sees."""
