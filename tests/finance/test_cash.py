@@ -10,6 +10,8 @@ from tests.finance import world as books
 from tests.finance.world import AP, AR, BANK, COSTS, GRNI, STOCK, Change
 from tests.warehouse.world import World
 
+from backoffice.warehouse import dbt
+
 EURO_BANK, CARDS, CAPITAL = "1010", "1050", "3000"
 AS_OF = "2026-01-08 09:00:00+00"
 
@@ -178,6 +180,12 @@ def test_each_entry_finds_its_document_by_the_first_rule_that_does(cash: World) 
         ("T8", "journal", "JT7", "matched", "amount_and_day", "JT7", "10", "10", "10", "0", "True"),
         ("T9", "payment", "P5", "matched", "reference_and_amount", "JP5", "70", "70", "70", "0", "True"),
     ]
+
+
+def test_unit_tests_of_the_models(cash: World) -> None:
+    models = ("int_bank__matches", "fct_stock_movements", "mart_payroll_summary")
+    results = dbt.run_dbt(cash.settings, ["test", "--select", *(f"{model},test_type:unit" for model in models)], {})
+    assert [str(result.status) for result in results] == ["pass"] * 3, [result.message for result in results]
 
 
 def test_cash_flow_has_a_row_a_day_and_keeps_transfers_apart(cash: World) -> None:
