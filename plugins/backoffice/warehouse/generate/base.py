@@ -16,7 +16,15 @@ from backoffice.warehouse.generate.common import (
     native_key,
     to_yaml,
 )
-from backoffice.warehouse.generate.rules import Rule, optional_references, relations, row_rules, unique_columns
+from backoffice.warehouse.generate.rules import (
+    Rule,
+    functional_amounts,
+    minor_digits,
+    optional_references,
+    relations,
+    row_rules,
+    unique_columns,
+)
 from backoffice.warehouse.generate.staging import staging_name
 
 
@@ -122,7 +130,7 @@ def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> di
         {
             "contract_holds": {
                 "name": f"base_{table.name}_contract",
-                "arguments": _arguments(table, row_rules(table, own)),
+                "arguments": _arguments(table, row_rules(table, own) + functional_amounts(table, mapped)),
                 "config": located,
             }
         }
@@ -134,11 +142,11 @@ def _yaml(table: Table, own: list[MappedTable], mapped: list[MappedTable]) -> di
     if table.load_pattern == "ledger":
         kept = {"name": f"base_{table.name}_ledger", "arguments": {"entity": table.name}, "config": located}
         tests.append({"ledger_is_kept": kept})
-    if warnings := optional_references(table, mapped):
+    if warnings := optional_references(table, mapped) + minor_digits(table):
         tests.append(
             {
                 "contract_holds": {
-                    "name": f"base_{table.name}_optional_references",
+                    "name": f"base_{table.name}_warnings",
                     "arguments": _arguments(table, warnings),
                     "config": {"severity": "warn"},
                 }

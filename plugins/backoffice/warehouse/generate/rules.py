@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from backoffice.contracts import Column, Table
 from backoffice.sources.mapping import MappedTable
 
+_MONEY = "DECIMAL(18,4)"
+_NO_CENTS = (
+    *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+    *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+)
+_DIGITS = {0: _NO_CENTS, 3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 4: ("CLF", "UYW")}
+"""Currencies by the digits of their minor unit in ISO 4217, where not two. Unicode's list has those of cash."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -45,6 +53,53 @@ def optional_references(table: Table, mapped: list[MappedTable]) -> list[Rule]:
             condition = f"t.{column.name} is not null and t.source_relation in ({_list(both)}) and {missing}"
             rules.append(Rule(f"{table.name}.{column.name}.reference", column.name, condition))
     return rules
+
+
+def minor_digits(table: Table) -> list[Rule]:
+    """Amounts with more digits than their currency has: reported, never blocking, for some systems keep them."""
+    return [
+        Rule(f"{table.name}.{column.name}.minor_digits", column.name, _too_many_digits(column))
+        for column in table.columns
+        if column.currency_column and column.physical_type == _MONEY
+    ]
+
+
+def functional_amounts(table: Table, mapped: list[MappedTable]) -> list[Rule]:
+    """In the currency of its company an amount is the same in both columns, and the rate is one."""
+    names = {column.name: column for column in table.columns}
+    home = [column for column in table.columns if column.currency == "functional"]
+    if "company_id" not in names or not home or not relations(mapped, "company"):
+        return []
+    pairs = [(own, column) for column in home if (own := names.get(column.name.removesuffix("_base"))) is not column]
+    rules = [
+        Rule(
+            f"{table.name}.{column.name}.same_currency",
+            column.name,
+            f"t.{column.name} <> t.{own.name} and {_is_functional(own.currency_column)}",
+        )
+        for own, column in pairs
+        if own is not None and own.currency_column
+    ]
+    if "fx_rate" in names and "currency_code" in names:
+        broken = f"t.fx_rate <> 1 and {_is_functional('currency_code')}"
+        rules.append(Rule(f"{table.name}.fx_rate.same_currency", "fx_rate", broken))
+    return rules
+
+
+def _is_functional(currency_column: str) -> str:
+    return (
+        "exists (select 1 from <<base_company>> as c where c.source_relation = t.source_relation "
+        f"and c.company_id = t.company_id and c.functional_currency = t.{currency_column})"
+    )
+
+
+def _too_many_digits(column: Column) -> str:
+    value = f"t.{column.name}"
+    other = " ".join(
+        f"when t.{column.currency_column} in ({_list(codes)}) then round({value}, {digits})"
+        for digits, codes in _DIGITS.items()
+    )
+    return f"{value} <> case {other} else round({value}, 2) end"
 
 
 def unique_columns(table: Table) -> list[str]:
