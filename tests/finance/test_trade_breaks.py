@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,6 +231,20 @@ BREAKS: dict[str, Break] = {
 }  # fmt: skip
 
 
+TOTALS = (RECEIVABLES, PAYABLES, "goods_receipts_tie_to_their_account")
+GATED = (
+    "a header of 100 over a line of 90",
+    "never posted",
+    "a bill on the receivables",
+    "a payment posted with another amount",
+    "cash of C2 on an invoice of C1",
+    "billed above the price of the order",
+    "a bill twice, its number written otherwise",
+    "a vendor paid twice, not in instalments",
+    "done, and never billed",
+)
+
+
 @pytest.fixture(scope="module")
 def found(framed: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, set[str]]]:
     """All breaks among sound books, in one build without gates: what each rule names."""
@@ -265,3 +280,29 @@ def test_nothing_else_is_named(found: dict[str, set[str]]) -> None:
             planted.setdefault(rule, set()).add(name)
     assert found == planted
     assert set(planted) == set(NAMES), "every rule has its break"
+
+
+def test_what_breaks_is_taken_out_and_the_rest_holds(framed: World, tmp_path: Path) -> None:
+    """Nine breaks at once and an unbalanced journal go through the gates: each is named once, by its own rule, and the
+    totals hold over what is left.
+    """
+    world = books.copy_of(framed, tmp_path / "gated")
+    world.land(*trade.receivables(), *trade.payables())
+    for title in GATED:
+        world.land(*BREAKS[title].changes)
+    world.land(*invoice("S40", "2026-03-30", "2026-04-30", 100, post=False))
+    world.land(*journal("JS40", "2026-03-30", [(AR, 100), (SALES, -99)], ("invoice", "S40")))
+    world.cycle()
+    assert world.query("SELECT check_name, failures FROM meta.audit_result WHERE NOT passed") == []
+    named = """SELECT v.rule, coalesce(v.document_key, p.payment_id, a.allocation_id)
+        FROM meta.verdict AS v
+        LEFT JOIN raw.mini__payment AS p ON v.table_name = 'payment'
+            AND p._batch_id = v.batch_id AND p._row_no = v.row_no
+        LEFT JOIN raw.mini__payment_allocation AS a ON v.table_name = 'payment_allocation'
+            AND a._batch_id = v.batch_id AND a._row_no = v.row_no
+        WHERE v.severity = 'error'"""
+    planted = {pair for title in GATED for pair in BREAKS[title].named.items() if pair[0] not in TOTALS}
+    unbalanced = {("journal_is_balanced", "JS40"), ("journal_is_balanced_in_its_currency", "JS40")}
+    assert sorted(world.query(named)) == sorted(planted | unbalanced)
+    left = "SELECT DISTINCT invoice_id FROM marts.mart_ar_aging WHERE invoice_id IN ('S10', 'S17', 'S40') ORDER BY 1"
+    assert world.query(left) == [("S40",)], "the journal is out, its invoice is not"

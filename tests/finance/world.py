@@ -117,7 +117,7 @@ DEFAULTS: dict[str, Row] = worlds.DEFAULTS | {
         "timezone": "Europe/Copenhagen",
     },
     "sales_order": worlds.DEFAULTS["sales_order"] | {"company_id": "DK", "customer_id": "C1", "received_at": AT},
-    "shipment": {"direction": "outbound", "status": "delivered", "shipped_at": AT},
+    "shipment": {"direction": "outbound", "status": "delivered", "shipped_at": AT, "currency_code": "DKK"},
     "shipment_line": {},
     "payroll_run": {"company_id": "DK", "run_type": "regular", "status": "paid", "currency_code": "DKK"},
     "payslip": {
