@@ -100,6 +100,7 @@ class Warehouse:
             self.connection.execute(f"INSERT INTO {model.relation} VALUES ({places})", values)
 
     def remove(self, model: PublishedModel, key: Any) -> None:
+        self._written(model)
         found = self.connection.execute(
             f'DELETE FROM {model.relation} WHERE "{model.key}" = ? RETURNING CAST("{model.key}" AS VARCHAR)', [key]
         ).fetchall()
@@ -107,6 +108,10 @@ class Warehouse:
             self.connection.execute(
                 "INSERT INTO meta.removed_row VALUES (?, ?, ?)", [model.name, text, self.now.number]
             )
+
+    def _written(self, model: PublishedModel) -> None:
+        self.connection.execute("DELETE FROM meta.model_built WHERE model = ?", [model.name])
+        self.connection.execute("INSERT INTO meta.model_built VALUES (?, ?)", [model.name, self.now.number])
 
     def rows(self, model: PublishedModel) -> list[tuple[Any, ...]]:
         names = ", ".join(f'"{name}"' for name in model.column_names)

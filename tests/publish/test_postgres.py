@@ -274,6 +274,24 @@ def test_an_earlier_generation_can_be_published_again(warehouse, marts):
     assert versions == [(first.version, False), (second.version, False), (warehouse.now.version, True)]
 
 
+def test_a_model_published_whole_is_looked_through_when_a_build_wrote_it(warehouse, marts):
+    day = {"day": date(2026, 3, 1), "amount": 5, "currency_code": "DKK"}
+    warehouse.build()
+    warehouse.put(TOTALS, day)
+    marts.publish(warehouse)
+    amount = "SELECT amount FROM marts.mart_sales_by_day"
+
+    warehouse.build()
+    warehouse.connection.execute(f"UPDATE {TOTALS.relation} SET amount = 6")  # what no build does
+    marts.publish(warehouse)
+    assert marts.query(amount) == [(5,)], "nobody wrote it, so nobody looked"
+
+    warehouse.build()
+    warehouse.put(TOTALS, day | {"amount": 7})
+    marts.publish(warehouse)
+    assert marts.query(amount) == [(7,)]
+
+
 def test_counts_of_large_tables_are_carried_forward(warehouse, marts, monkeypatch):
     """Above a size the rows are not counted in every cycle, and a removal nobody logged is still found."""
     monkeypatch.setattr("backoffice.publish.postgres._COUNTED_BYTES", -1)

@@ -84,6 +84,15 @@ class Survey:
     fingerprint: str
 
 
+def unwritten(
+    connection: duckdb.DuckDBPyConnection, models: Sequence[PublishedModel], since: int
+) -> set[PublishedModel]:
+    """Models published whole that no build wrote after a generation: they are as they were."""
+    query = "SELECT model FROM meta.model_built WHERE generation <= ?"
+    names = {name for (name,) in connection.execute(query, [since]).fetchall()}
+    return {model for model in models if model.mode == "whole" and model.name in names}
+
+
 def survey(
     connection: duckdb.DuckDBPyConnection, models: Sequence[PublishedModel], since: int | None
 ) -> dict[PublishedModel, Survey]:

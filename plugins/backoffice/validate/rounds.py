@@ -67,6 +67,7 @@ class Gates:
         with open_warehouse(self.settings) as connection:
             as_of = meta.as_of(connection, planned.generation)
             assert as_of is not None  # the generation was begun by the load
+            building.record_models(connection, planned.generation, built.models)
             breaks = find_breaks(connection, self.sources, self.contracts, built.tests, as_of)
             if breaks.nothing:
                 return None

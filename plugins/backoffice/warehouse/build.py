@@ -124,6 +124,13 @@ def record_built(connection: duckdb.DuckDBPyConnection, planned: BuildPlan, fing
         connection.execute("INSERT INTO meta.project VALUES (?, ?)", [fingerprint, planned.generation])
 
 
+def record_models(connection: duckdb.DuckDBPyConnection, generation: int, models: dict[str, Any]) -> None:
+    """Remember which models this generation wrote; what a kill interrupted is written again, and remembered then."""
+    written = [name for name, result in models.items() if str(result.status) == "success"]
+    connection.execute("DELETE FROM meta.model_built WHERE list_contains(?, model)", [written])
+    connection.execute("INSERT INTO meta.model_built SELECT unnest(?), ?", [written, generation])
+
+
 def _raise_errors(failed: Sequence[Any]) -> None:
     if failed:
         first = failed[0]

@@ -240,6 +240,12 @@ CREATE TABLE IF NOT EXISTS meta.audit_result (
     checked_at TIMESTAMPTZ NOT NULL
 );
 
+-- build that wrote each model last
+CREATE TABLE IF NOT EXISTS meta.model_built (
+    model VARCHAR NOT NULL,
+    generation BIGINT NOT NULL
+);
+
 -- tests that are invariants, and the tables of the contracts they compare
 CREATE TABLE IF NOT EXISTS meta.invariant (
     test VARCHAR NOT NULL,
