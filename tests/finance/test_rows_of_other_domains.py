@@ -53,13 +53,13 @@ def test_employments_at_once_are_no_more_than_one_post(framed: World, queries: d
 
 def document(number: str, kind: str = "contract", status: str = "approved", came: str = "2026-03-01") -> str:
     """A document, and the day it came."""
-    return row("document", document_id=number, document_type=kind, status=status, _ingested_at=f"{came} 00:00:00+00")
+    return row("document", document_id=number, document_type=kind, status=status, _event_at=f"{came} 00:00:00+00")
 
 
 def check(of: str, result: str | None = "pass", kind: str = "legal") -> str:
     """A check of a document."""
     came = "2026-03-02 00:00:00+00"
-    return row("document_check", document_id=of, check_type=kind, result=result, _ingested_at=came)
+    return row("document_check", document_id=of, check_type=kind, result=result, _event_at=came)
 
 
 def test_an_approved_contract_has_passed_its_legal_check(framed: World, queries: dict[str, str]) -> None:

@@ -1,11 +1,11 @@
 {{ config(meta={'locator': {'entity': 'document'}}) }}
 
--- an approved contract has passed a legal check of this version; documents and checks come one after the other, so it is
--- judged once a check has come that is not older
+-- an approved contract has passed a legal check of this version; documents and checks come apart, so it is judged once a
+-- check is here that happened no earlier
 with newest_check as (
     select
         c.source_relation,
-        max(c._ingested_at) as ingested_at
+        max(c._event_at) as event_at
     from {{ ref('base_document_check') }} as c
     group by c.source_relation
 )
@@ -21,7 +21,7 @@ select
     d._batch_id,
     d._row_no
 from {{ ref('base_document') }} as d
-inner join newest_check as n on n.source_relation = d.source_relation and n.ingested_at >= d._ingested_at
+inner join newest_check as n on n.source_relation = d.source_relation and n.event_at >= d._event_at
 where not d.is_deleted
     and d.document_type = 'contract' and d.status = 'approved'
     and not exists (
