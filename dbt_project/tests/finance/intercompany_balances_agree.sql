@@ -26,3 +26,4 @@ left join balances as b
     on b.source_relation = a.source_relation and b.company_id = a.counterparty_company_id
     and b.counterparty_company_id = a.company_id and b.currency_code = a.currency_code
 where a.amount + coalesce(b.amount, 0) <> 0
+    and {{ nothing_is_out('a.source_relation', ['gl_entry']) }}
