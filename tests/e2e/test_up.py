@@ -116,7 +116,7 @@ def _health(installation: Installation) -> dict[str, Any]:
 def test_up_publish_and_down(installation: Installation) -> None:
     card = installation.backoffice("up")
     assert set(_health(installation).values()) == {"healthy"}
-    assert installation.marts("SELECT count(*) > 3000 FROM marts.fct_sales_order_lines") == "t"
+    installation.until("SELECT count(*) > 3000 FROM marts.fct_sales_order_lines", "t")
     installation.until("SELECT count(*) FROM marts.mart_data_freshness WHERE accepted_rows = 0", "0")
 
     # the lines of the card work as printed

@@ -43,6 +43,11 @@ def test_what_fails_on_the_marts_waits_for_what_fails_below() -> None:
     assert set(believed(tests, NODES)) == set(tests) - {"posted once"}
 
 
+def test_marts_do_not_wait_for_each_other() -> None:
+    tests = {"invoice sums up": result("fail", "fct_invoices"), "posted once": result("fail", "movements")}
+    assert set(believed(tests, NODES)) == set(tests)
+
+
 def test_a_test_below_that_passes_or_warns_keeps_nobody_waiting() -> None:
     for status in ("pass", "warn", "skipped"):
         tests = {"balanced": result(status, "base_entry"), "posted once": result("fail", "movements")}

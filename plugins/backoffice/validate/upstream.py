@@ -1,8 +1,8 @@
 """Of tests that fail together, those nearest to the cause.
 
 A journal that does not balance makes its invoice look unposted and its account look wrong: who would believe every test
-of a build at once would put three documents out for one mistake. A test is believed when none fails on what its own
-models are made of; the others are judged again once the cause is out.
+of a build at once would put three documents out for one mistake. What fails on base tables alone comes first: tests of
+what is made of those tables are judged again once the cause is out.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ from typing import Any
 
 
 def believed(tests: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[str, Any]:
-    """The results without failed tests that look at what other failed tests have named already.
+    """The results without failed tests over models that are made of base tables in which a test failed, too.
 
     Args:
         tests: dbt's results by name.
         nodes: the manifest's nodes by their id.
     """
     failed = {name: _models(result.node) for name, result in tests.items() if _names_rows(result)}
-    above = {name: _above(models, nodes) for name, models in failed.items()}
+    first = [models for models in failed.values() if all(map(_is_base, models))]
     later = {
         name
         for name, models in failed.items()
-        if any(
-            others <= above[name] and not models <= above[other] for other, others in failed.items() if other != name
-        )
+        if not all(map(_is_base, models)) and any(base <= _above(models, nodes) for base in first)
     }
     return {name: result for name, result in tests.items() if name not in later}
 
 
 def _names_rows(result: Any) -> bool:
     return str(result.status) == "fail" and bool(result.node.config.meta.get("locator"))
+
+
+def _is_base(model: str) -> bool:
+    return model.rpartition(".")[2].startswith("base_")
 
 
 def _models(node: Any) -> frozenset[str]:
