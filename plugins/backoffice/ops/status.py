@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -167,7 +166,7 @@ def _status(settings: Settings, connection: duckdb.DuckDBPyConnection, withheld:
         steps=_steps(connection),
         sources=tuple(_source(settings, found, now) for found in sources),
         generations=generations,
-        invariants=tuple(InvariantStatus(**asdict(found)) for found in invariants.results(connection)),
+        invariants=tuple(InvariantStatus(**found) for found in invariants.results(connection)),
     )
 
 

@@ -27,10 +27,11 @@ WITH applicable AS (
     ) GROUP BY test
 )
 
-SELECT i.test, i.id, i.says, array_to_string(i.contracts, ', '), coalesce(a.relations, ''),
+SELECT i.test, i.id AS invariant, i.says, array_to_string(i.contracts, ', ') AS contracts,
+    coalesce(a.relations, '') AS source_relations,
     CASE WHEN a.relations IS NULL THEN 'not applicable' WHEN r.test IS NULL THEN 'not judged'
-        WHEN r.broken_rows = 0 THEN 'holds' ELSE 'broken' END,
-    coalesce(r.broken_rows, 0), r.generation, r.judged_at
+        WHEN r.broken_rows = 0 THEN 'holds' ELSE 'broken' END AS state,
+    coalesce(r.broken_rows, 0) AS broken_rows, r.generation, r.judged_at
 FROM meta.invariant AS i LEFT JOIN applicable AS a USING (test) LEFT JOIN meta.invariant_result AS r USING (test)
 ORDER BY i.id, i.test
 """
@@ -44,24 +45,6 @@ class Invariant:
     id: str
     says: str
     contracts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class InvariantResult:
-    """How an invariant came out when it was judged last.
-
-    ``source_relations`` are those it is applicable in; ``state`` is holds, broken, not judged or not applicable.
-    """
-
-    test: str
-    invariant: str
-    says: str
-    contracts: str
-    source_relations: str
-    state: str
-    broken_rows: int
-    generation: int | None
-    judged_at: datetime | None
 
 
 def declared(nodes: Iterable[Any], contracts: Contracts) -> Iterator[Invariant]:
@@ -124,9 +107,11 @@ def record_results(connection: duckdb.DuckDBPyConnection, generation: int, tests
     connection.execute(f"INSERT INTO meta.invariant_result VALUES {places}", [value for row in rows for value in row])
 
 
-def results(connection: duckdb.DuckDBPyConnection) -> list[InvariantResult]:
-    """Every declared invariant as it came out last, by its number."""
-    return [InvariantResult(*row) for row in connection.execute(_STATE).fetchall()]
+def results(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Every declared invariant as it came out last, by its number, with the columns of ``ops.invariant_status``."""
+    cursor = connection.execute(_STATE)
+    names = [name for name, *_ in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _leading_comment(code: str) -> str:
