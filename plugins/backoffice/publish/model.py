@@ -11,6 +11,7 @@ from backoffice.errors import PublishError
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _NAME_LENGTH = 50  # PostgreSQL cuts names at 63 bytes without an error; suffixes such as __next come on top
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+Mode = Literal["rows", "whole"]
 RESERVED = frozenset({"publication", "publication_table", "current_version"})
 _POSTGRES = {
     "VARCHAR": "text",
@@ -25,6 +26,15 @@ _POSTGRES = {
     "TIMESTAMPTZ": "timestamp with time zone",
     "UUID": "uuid",
 }
+TYPES = ", ".join(["DECIMAL(p,s)", *_POSTGRES])
+
+
+def counterpart(duckdb_type: str) -> str | None:
+    """The type PostgreSQL has for one of DuckDB's; None when there is no exact one."""
+    name = canonical_type(duckdb_type)
+    if match := _DECIMAL.fullmatch(name):
+        return f"numeric({match[1]},{match[2]})"
+    return _POSTGRES.get(name)
 
 
 @dataclass(frozen=True)
@@ -48,17 +58,15 @@ class PublishedColumn:
         Raises:
             PublishError: the type has no exact counterpart; naive TIMESTAMP is one (instants are UTC TIMESTAMPTZ).
         """
-        name = canonical_type(self.duckdb_type)
-        if match := _DECIMAL.fullmatch(name):
-            return f"numeric({match[1]},{match[2]})"
-        if name not in _POSTGRES:
+        found = counterpart(self.duckdb_type)
+        if found is None:
             raise PublishError(
                 f"a column of type {self.duckdb_type} cannot be published",
                 where=f"column {self.name}",
-                rule=f"one of DECIMAL(p,s), {', '.join(_POSTGRES)}",
+                rule=f"one of {TYPES}",
                 next_step="cast the column in its model",
             )
-        return _POSTGRES[name]
+        return found
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class PublishedModel:
             rows are in ``meta.removed_row``, so that a publication costs what changed. ``whole``: the table is small
             and is compared completely.
         indexes: columns with an index of their own in PostgreSQL.
+        declared_in: the file that says all this, for messages.
     """
 
     name: str
@@ -82,8 +91,9 @@ class PublishedModel:
     key: str
     columns: tuple[PublishedColumn, ...]
     description: str
-    mode: Literal["rows", "whole"]
+    mode: Mode
     indexes: tuple[str, ...] = ()
+    declared_in: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what could not be published, before anything is touched.
@@ -102,6 +112,7 @@ class PublishedModel:
         if not holds:
             raise PublishError(
                 f"model {self.name}: {what}",
+                where=self.declared_in,
                 rule=f"names are [a-z][a-z0-9_]*, at most {_NAME_LENGTH} long, and columns are declared once",
                 next_step="correct the model's declaration",
             )

@@ -15,6 +15,9 @@ from backoffice.warehouse import dbt, meta
 
 BEGINNING = "1900-01-01 00:00:00+00"
 ALWAYS = "tag:always+"
+_BROKEN_CONTRACT = "enforced contract that failed"
+_CONTRACT_RULE = "a model gives the columns its .yml declares, with their types, and no others"
+_MACROS = ("> in macro ", "> called by ")
 _NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
@@ -135,11 +138,18 @@ def _raise_errors(failed: Sequence[Any]) -> None:
     if failed:
         first = failed[0]
         raise WarehouseError(
-            f"{first.node.resource_type} {first.node.name} failed: {first.message}"
+            f"{first.node.resource_type} {first.node.name} failed: {_said(first)}"
             + (f" (and {len(failed) - 1} more)" * (len(failed) > 1)),
             where=first.node.original_file_path,
+            rule=_CONTRACT_RULE if _BROKEN_CONTRACT in str(first.message) else "",
             next_step="the version before stays published; mend the model and the next cycle builds it",
         )
+
+
+def _said(result: Any) -> str:
+    """What dbt says without the macros it went through."""
+    lines = str(result.message).splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith(_MACROS) and line.strip())
 
 
 def _text(moment: datetime | None) -> str:
