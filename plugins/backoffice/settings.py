@@ -139,6 +139,9 @@ class Settings(BaseSettings):
         0.0, ge=0, description="Mistakes the company's systems make, as a multiple of their usual rates; 0 is none."
     )
     demo_fault_kinds: str = Field("", description="Only these kinds, such as F05,F08; all when empty.")
+    demo_faults_least: int = Field(
+        0, ge=0, description="Of each kind of mistake at least so many in the history, as far as rows can have it."
+    )
     demo_seed: int = Field(1, description="Seed of the company: the same one gives the same history.")
     demo_days: int = Field(365, gt=0, description="Days of history the company begins with.")
     demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")

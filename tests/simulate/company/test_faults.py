@@ -13,6 +13,8 @@ from backoffice.errors import SettingsError
 from backoffice.onboard.check import check_mapping
 from backoffice.settings import Settings
 from backoffice.simulate.company import faults, papers
+from backoffice.simulate.company.chance import Chance
+from backoffice.simulate.company.history import Past
 from backoffice.simulate.company.tables import keys
 
 COMPANY = Settings().sources_dir
@@ -24,6 +26,13 @@ def spoiled(sixty_days):
     return faults.make(sixty_days.changes, faults.KINDS, 5, books.TODAY, RATE)
 
 
+@pytest.fixture(scope="module")
+def history(sixty_days):
+    past = Past()
+    past.add(sixty_days.changes)
+    return past.changes()
+
+
 def row_key(table: str, row: dict[str, object]) -> tuple[str, ...]:
     return (table, *(str(row[name]) for name in keys()[table]))
 
@@ -31,21 +40,36 @@ def row_key(table: str, row: dict[str, object]) -> tuple[str, ...]:
 def test_faults_are_where_the_log_says_and_nowhere_else(sixty_days, spoiled):
     changes, made = spoiled
     assert len(made) > 100
-    lost = [fault for fault in made if fault.fault == "F09"]
-    assert len(changes) == len(sixty_days.changes) - len(lost)
-    untouched = {id(change) for change in changes}
-    touched = Counter(row_key(c.table, c.row) for c in sixty_days.changes if id(c) not in untouched)
-    assert touched == Counter((fault.table, *fault.key.values()) for fault in made)
+    told = {id(change) for change in changes}
+    before, after = {id(change) for change in sixty_days.changes}, Counter(row_key(c.table, c.row) for c in changes)
+    gone = Counter(row_key(c.table, c.row) for c in sixty_days.changes if id(c) not in told)
+    new = Counter(row_key(c.table, c.row) for c in changes if id(c) not in before)
+    places = [place for fault in made for place in ((fault.table, fault.key), *fault.along)]
+    logged = Counter((table, *key.values()) for table, key in places)
+    assert (gone | new).keys() <= logged.keys()
+    beside = {row_key(fault.table, fault.key) for fault in made if fault.fault in ("F17", "F21", "F22")}
+    assert {key for key in logged if key not in gone | new} == beside  # a copy was told besides these
+    assert all(after[key] for key in beside)
     assert not any(change in sixty_days.changes for change in changes if change.row.get("prio") == "blocker")
 
 
 def test_every_kind_happens_at_its_rate(sixty_days, spoiled):
     made = Counter((fault.fault, fault.table) for fault in spoiled[1])
+    told, chance = faults.Told(sixty_days.changes), Chance(5, "any", books.TODAY)
     for kind in faults.KINDS:
-        rows = [dict(change.row) for change in sixty_days.changes if change.table == kind.table]
-        expected = sum(map(kind.spoil, rows)) * kind.rate * RATE / 10_000
+        places = told.of(kind.table)
+        some = places[:: 1 + len(places) // 400]
+        able = sum(kind.do(told, place, chance) is not None for place in some)
+        expected = able * len(places) / len(some) * kind.rate * (1 if kind.steady else RATE) / 10_000
         if expected > 30:
             assert 0.5 * expected < made[kind.fault, kind.table] < 1.6 * expected, kind
+
+
+def test_of_each_kind_there_are_as_many_as_are_wanted(history):
+    made = faults.make(history, faults.KINDS, 5, books.TODAY, 0.001, least=2)[1]
+    counted = Counter((fault.fault, fault.table) for fault in made)
+    assert {counted[kind.fault, kind.table] for kind in faults.KINDS if not kind.steady and kind.fault != "F19"} == {2}
+    assert min(counted[kind.fault, kind.table] for kind in faults.KINDS if kind.steady) >= 2
 
 
 def test_the_same_seed_and_day_give_the_same_faults(sixty_days, spoiled):
@@ -59,7 +83,7 @@ def test_the_log_is_one_json_line_a_fault(spoiled, tmp_path):
         faults.keep(tmp_path, "history", spoiled[1])
     lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(lines) == len(spoiled[1])
-    assert set(lines[0]) == {"fault", "system", "table", "key", "at", "says"}
+    assert set(lines[0]) == {"fault", "system", "table", "key", "at", "says", "along", "seen_at"}
 
 
 def test_unknown_kinds_are_refused():

@@ -151,7 +151,9 @@ def wish(settings: Settings, world: World) -> None:
 def _with_faults(settings: Settings, plan: Plan, changes: list[Change]) -> list[Change]:
     if settings.demo_faults:
         kinds = faults.chosen(settings.demo_fault_kinds)
-        changes, made = faults.make(changes, kinds, plan.seed, plan.born, settings.demo_faults)
+        changes, made = faults.make(
+            changes, kinds, plan.seed, plan.born, settings.demo_faults, least=settings.demo_faults_least
+        )
         faults.keep(faults_folder(settings), "history", made)
     return changes
 
