@@ -237,7 +237,10 @@ where newest.newest_rank = 1
     end
 {%- endmacro %}
 
-{# Post-hook in the model's transaction: the arrivals that were not admitted are what waits now. #}
+{#
+  Post-hook in the model's transaction: the arrivals that were not admitted are what waits now. Documents of which a row
+  came to wait, or no longer does, are remembered for the models that show a document as a whole.
+#}
 {% macro keep_waiting(entity, key, parents, document_column=none) %}
     {%- set waits_for -%}
         {%- for parent in parents %}
@@ -262,6 +265,17 @@ where newest.newest_rank = 1
     left join {{ source('meta', 'waiting') }} as w
         on w.entity = '{{ entity }}' and w.batch_id = a._batch_id and w.row_no = a._row_no
     where not a.is_admitted and not a.is_again;
+    {%- if document_column and is_incremental() %}
+    insert into {{ source('meta', 'touched') }}
+    select distinct '{{ entity }}.{{ document_column }}', {{ key_of('w', 'document_key') }}, {{ generation() }}
+    from (
+        select * from {{ source('meta', 'waiting') }} where entity = '{{ entity }}'
+        union all by name
+        select * from still_waiting
+    ) as w
+    group by w.source_relation, w.document_key, w.batch_id, w.row_no
+    having count(*) = 1 and w.document_key is not null;
+    {%- endif %}
     delete from {{ source('meta', 'waiting') }} where entity = '{{ entity }}';
     insert into {{ source('meta', 'waiting') }} by name select * from still_waiting;
     drop table still_waiting

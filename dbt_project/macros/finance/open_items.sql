@@ -5,7 +5,10 @@
   account. Cash that no document explains yet is open the other way round, at the payment's own rate.
 #}
 
-{# Payments of trade parties: the direction of the documents they settle. Failed and reversed ones settle nothing. #}
+{#
+  Payments of trade parties: the direction of the documents they settle. Failed and reversed ones settle nothing. Where a
+  source does not tell what was billed and what a payment settled, none of its payments is unexplained.
+#}
 {% macro trade_payments() -%}
     select
         p.*,
@@ -14,6 +17,7 @@
         case when (p.party_type = 'customer') = (p.direction = 'inbound') then 1 else -1 end as settles_sign
     from {{ ref('fct_payments') }} as p
     where p.party_type in ('customer', 'vendor') and p.status not in ('failed', 'reversed')
+        and p.source_relation in ({{ relations_with(['invoice', 'payment', 'payment_allocation']) }})
 {%- endmacro %}
 
 {#

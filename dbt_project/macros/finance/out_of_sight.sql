@@ -30,7 +30,7 @@
     union
     select distinct w.source_relation, e.source_document_type, e.source_document_id
     from {{ source('meta', 'waiting') }} as w
-    left join {{ ref('fct_gl_entries') }} as e
+    left join {{ ref('base_gl_entry') }} as e
         on e.source_relation = w.source_relation and e.journal_id = w.document_key
     where w.entity = 'gl_entry'
 {%- endmacro %}

@@ -80,6 +80,7 @@ class InvariantStatus(BaseModel):
     contracts: str
     source_relations: str
     state: str
+    reason: str = ""
     broken_rows: int = 0
     generation: int | None = None
     judged_at: datetime | None = None

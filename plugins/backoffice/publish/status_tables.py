@@ -101,6 +101,7 @@ INVARIANTS = _table(
         ("contracts", "VARCHAR", "Contracts it compares."),
         ("source_relations", "VARCHAR", "Source instances that map something of each of them; empty: nowhere."),
         ("state", "VARCHAR", "holds, broken, not judged yet, or not applicable where no source has what it compares."),
+        ("reason", "VARCHAR", "What each source instance lacks of them where it is not applicable; else empty."),
         ("broken_rows", "BIGINT", "Rows or totals that broke it then; what could be named was quarantined."),
         ("generation", "BIGINT", "Build in which it was judged last; only what touches it is judged again."),
         ("judged_at", "TIMESTAMPTZ", "When that was."),

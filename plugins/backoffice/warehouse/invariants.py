@@ -25,14 +25,28 @@ WITH applicable AS (
         GROUP BY c.test, m.source_relation
         HAVING count(DISTINCT c.contract) = (SELECT len(i.contracts) FROM meta.invariant AS i WHERE i.test = c.test)
     ) GROUP BY test
+), mapped AS (
+    SELECT DISTINCT c.test, m.source_relation, c.contract
+    FROM meta.invariant_contract AS c JOIN meta.mapping AS m USING (entity)
+), lacking AS (
+    SELECT test, string_agg(source_relation || ' has no ' || contracts, '; ' ORDER BY source_relation) AS sources
+    FROM (
+        SELECT i.test, r.source_relation, string_agg(i.contract, ', ' ORDER BY i.contract) AS contracts
+        FROM (SELECT DISTINCT test, contract FROM meta.invariant_contract) AS i
+        JOIN (SELECT DISTINCT test, source_relation FROM mapped) AS r USING (test)
+        ANTI JOIN mapped USING (test, source_relation, contract)
+        GROUP BY i.test, r.source_relation
+    ) GROUP BY test
 )
 
 SELECT i.test, i.id AS invariant, i.says, array_to_string(i.contracts, ', ') AS contracts,
     coalesce(a.relations, '') AS source_relations,
     CASE WHEN a.relations IS NULL THEN 'not applicable' WHEN r.test IS NULL THEN 'not judged'
         WHEN r.broken_rows = 0 THEN 'holds' ELSE 'broken' END AS state,
+    CASE WHEN a.relations IS NULL THEN coalesce(l.sources, 'no source has any of them') ELSE '' END AS reason,
     coalesce(r.broken_rows, 0) AS broken_rows, r.generation, r.judged_at
-FROM meta.invariant AS i LEFT JOIN applicable AS a USING (test) LEFT JOIN meta.invariant_result AS r USING (test)
+FROM meta.invariant AS i LEFT JOIN applicable AS a USING (test) LEFT JOIN lacking AS l USING (test)
+LEFT JOIN meta.invariant_result AS r USING (test)
 ORDER BY i.id, i.test
 """
 

@@ -46,3 +46,5 @@ select
     {{ generation() }} as _generation
 from entries as e
 where not e.is_deleted
+    -- half a journal does not balance: it waits as a whole
+    and {{ is_complete('gl_entry', 'e.source_relation', 'e.journal_id') }}

@@ -28,7 +28,8 @@ documents as (
         cast(case when p.direction = 'inbound' then p.amount else -p.amount end as decimal(18, 4)) as amount,
         p.currency_code,
         p.method in ('bank_transfer', 'direct_debit', 'cheque', 'payroll_file')
-            and p.status in ('pending', 'cleared') as is_expected,
+            and p.status in ('pending', 'cleared')
+            and p.source_relation in ({{ relations_with(['payment', 'bank_transaction']) }}) as is_expected,
         'payment' as posted_type,
         p.payment_id as posted_id,
         p.run_id as posted_with

@@ -47,6 +47,8 @@ orders as (
     from open_orders as o
     left join billed as b on b.source_relation = o.source_relation and b.order_id = o.order_id
     where not o.is_deleted
+        -- where invoices are not told, what is not invoiced yet is not known
+        and o.source_relation in ({{ relations_with(['sales_order', 'invoice']) }})
     group by o.source_relation, o.company_id, o.customer_id
 ),
 
