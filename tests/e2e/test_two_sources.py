@@ -90,6 +90,14 @@ def test_adventureworks_rows_from_files(platform: Any) -> None:
     assert heads == [("adventureworks", 290), ("northwind", 9)]
 
 
+def test_totals_of_both_sources_tie(platform: Any) -> None:
+    found = platform.marts(
+        "SELECT source, count(DISTINCT total), bool_and(ties), sum(abs(difference)) FROM marts.audit_source_totals "
+        "GROUP BY source ORDER BY source"
+    )
+    assert found == [("adventureworks", 8, True, 0), ("northwind", 4, True, 0)]
+
+
 def test_changes_arrive_and_history_stays(platform: Any) -> None:
     past = """SELECT f.order_date, c.region, sum(f.net_amount)
         FROM marts.fct_sales_order_lines AS f JOIN marts.dim_customer AS c USING (customer_key)

@@ -14,6 +14,7 @@ from backoffice.warehouse import dbt
 
 CHECKOUT = Path(__file__).parents[2]
 PUBLISHED = [
+    "audit_source_totals",
     "dim_customer",
     "dim_date",
     "dim_employee",

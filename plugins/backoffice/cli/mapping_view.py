@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from backoffice.cli.console import out, show_table
-from backoffice.onboard.report import Finding, Report
+from backoffice.onboard.report import Finding, Report, Total
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "accepted": "cyan"}
 _LONGEST = 160
@@ -31,14 +31,17 @@ def show_report(report: Report) -> None:
     for finding in report.findings:
         _show_finding(finding)
     if report.totals:
-        totals = [
-            [t.name, t.canonical, t.source, Text("equal" if t.is_equal else t.error or "DIFFERS"), t.where]
-            for t in report.totals
-        ]
+        totals = [[t.name, t.canonical, t.source, Text(_agreement(t)), t.where] for t in report.totals]
         show_table(["total", "canonical", "source", "", "where"], totals, title="reconciled")
     for text in report.not_judged:
         out.print(f"not judged: {text}", markup=False, style="dim")
     _show_verdict(report)
+
+
+def _agreement(total: Total) -> str:
+    if total.is_equal:
+        return "equal"
+    return total.error or (f"differs, accepted: {total.accepted}" if total.accepted else "DIFFERS")
 
 
 def _show_finding(finding: Finding) -> None:

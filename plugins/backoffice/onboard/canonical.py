@@ -66,7 +66,7 @@ def build_world(
     for name in config.reads:
         columns = ", ".join(f'"{column}"' for column in config.reads[name].columns)
         current = current_rows(config, name, world.raw(name), "true")
-        connection.execute(f'CREATE TABLE {SOURCE}."{name}" AS SELECT {columns} FROM ({current})')
+        connection.execute(f'CREATE TABLE {SOURCE}."{name}" AS SELECT {columns}, _source_file FROM ({current})')
     for item in mapped:
         _add(world, item)
     return world

@@ -200,7 +200,7 @@ def _total(world: World, number: int, total: Reconcile) -> Total:
     except duckdb.Error as error:
         said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         return Total(total.name, "", "", is_equal=False, where=where, error=said)
-    return Total(total.name, _shown(ours), _shown(theirs), ours == theirs, where)
+    return Total(total.name, _shown(ours), _shown(theirs), ours == theirs, where, accepted=total.accept)
 
 
 def _value(world: World, schema: str, query: str) -> list[tuple[Any, ...]]:

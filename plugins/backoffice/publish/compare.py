@@ -21,7 +21,7 @@ from backoffice.errors import PublishError
 from backoffice.extensions import POSTGRES_SCANNER, extension_path
 from backoffice.publish.model import PublishedModel
 
-RUN_LOG_MARTS: frozenset[str] = frozenset()
+RUN_LOG_MARTS = frozenset({"audit_source_totals"})
 """Models that tell of runs of the platform, not of the business: a rebuilt warehouse has other rows in them."""
 
 

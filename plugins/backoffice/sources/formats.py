@@ -130,6 +130,20 @@ _UBL_LINE = Part(
 )
 
 _SAFT_COMPANY = {"company": "VARCHAR", "currency": "VARCHAR"}
+_SAFT_FILE = Part(
+    _SAFT_COMPANY
+    | {
+        "period_from": "VARCHAR",
+        "period_to": "VARCHAR",
+        "stated_transactions": "INTEGER",
+        "stated_debit": "DECIMAL(18,4)",
+        "stated_credit": "DECIMAL(18,4)",
+        "transactions": "INTEGER",
+        "debit": "DECIMAL(18,4)",
+        "credit": "DECIMAL(18,4)",
+    },
+    ("company", "period_from", "period_to"),
+)
 _SAFT_ACCOUNT = Part(
     _SAFT_COMPANY
     | {
@@ -187,6 +201,6 @@ _SAFT_LINE = Part(
 PARTS: dict[str, dict[str, Part]] = {
     "camt": {"statement": _CAMT_STATEMENT, "entry": _CAMT_ENTRY},
     "ubl": {"invoice": _UBL_INVOICE, "line": _UBL_LINE},
-    "saft": {"account": _SAFT_ACCOUNT, "transaction": _SAFT_TRANSACTION, "line": _SAFT_LINE},
+    "saft": {"file": _SAFT_FILE, "account": _SAFT_ACCOUNT, "transaction": _SAFT_TRANSACTION, "line": _SAFT_LINE},
 }
 """Format → part → its rows, for the formats that have some."""

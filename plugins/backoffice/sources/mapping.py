@@ -164,7 +164,7 @@ def current_rows(config: SourceConfig, read_name: str, relation: str, kept: str)
         columns = ", ".join(f'r."{name}"' for name in read.columns)
     keys = ", ".join(f'r."{name}"' for name in read.primary_key)
     return f"""select * from (
-        select {columns}, r._batch_id, r._row_no, r._op
+        select {columns}, r._source_file, r._batch_id, r._row_no, r._op
         from {relation} as r
         where r._op <> 't' and {kept}
         qualify row_number() over (partition by {keys} order by r._batch_seq desc, r._row_no desc) = 1

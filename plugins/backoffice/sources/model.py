@@ -196,6 +196,7 @@ class Reconcile(_Strict):
     name: str = Field(description="What is compared, such as net revenue of 1997.")
     canonical: str = Field(description="DuckDB query over the canonical tables, by their names.")
     equals: str = Field(description="DuckDB query over the reads, by their names, or a figure the source reported.")
+    accept: str = Field("", description="Why a difference is known and stays: it is shown, and fails no check.")
 
 
 class Defaults(_Strict):
@@ -220,7 +221,7 @@ class SourceConfig(_Strict):
     )
     reads: dict[Name, ReadTable]
     tables: dict[str, CanonicalMapping] = Field(description="<contract>/<table> → mapping")
-    reconcile: tuple[Reconcile, ...] = Field((), description="Totals `backoffice map check` compares, exactly.")
+    reconcile: tuple[Reconcile, ...] = Field((), description="Totals that must be the same on both sides, exactly.")
 
     @model_validator(mode="after")
     def _consistent(self) -> SourceConfig:

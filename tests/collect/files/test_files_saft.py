@@ -12,9 +12,11 @@ import pytest
 from tests.data import shared_data
 
 from backoffice.collect.files.findings import findings_of
-from backoffice.collect.files.saft import accounts, lines, transactions
+from backoffice.collect.files.saft import accounts, file_warning, files, lines, transactions
 
-READS = {part: {"pattern": "*.xml", "format": "saft", "part": part} for part in ("account", "transaction", "line")}
+READS = {
+    part: {"pattern": "*.xml", "format": "saft", "part": part} for part in ("file", "account", "transaction", "line")
+}
 BOMB = '<!DOCTYPE a [<!ENTITY b "xxxxxxxxxx">' + "".join(f'<!ENTITY b{n} "{f"&b{n - 1};" * 10}">' for n in range(1, 9))
 
 
@@ -53,6 +55,30 @@ def test_accounts_that_do_not_roll_forward_warn_and_block_nothing(example: Path,
     assert all(row["_defect"] is None for row in files.rows(landed["account"]))
     ((file, said),) = findings_of(files.settings, "hr")
     assert file.startswith("ledger.xml") and said.startswith("accepted, but: account ")
+
+
+def test_a_file_states_its_totals_and_is_told_when_they_are_wrong(example: Path, inbox: Callable[..., Any]) -> None:
+    (row,) = files(example)
+    assert (row["period_from"], row["period_to"], row["stated_transactions"]) == ("2017-01", "2017-04", "53")
+    assert row["stated_debit"] == row["debit"] == row["credit"] == "9487049.35" and file_warning(row) == ""
+    folder = inbox(file=READS["file"])
+    text = example.read_text("utf-8-sig")
+    folder.drop("ledger.xml", text.replace("TotalDebit>9487049.35", "TotalDebit>9487049.36").replace(">53<", ">54<"))
+    (landed,) = folder.land()
+    ((said),) = landed.notes["warnings"]["what"]
+    assert said == (
+        "the file's entries are not what it states: transactions 53, stated 54; debit 9487049.35, stated 9487049.36"
+    )
+    ((kept),) = folder.rows(landed)
+    assert (kept["stated_debit"], kept["debit"], kept["_defect"]) == ("9487049.36", "9487049.35", None)
+
+
+def test_a_file_without_totals_states_nothing(example: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.xml"
+    kept = [line for line in example.read_text("utf-8-sig").splitlines() if "Total" not in line and ">53<" not in line]
+    bare.write_text("\n".join(kept), "utf-8")
+    (row,) = files(bare)
+    assert row["transactions"] == "53" and "stated_debit" not in row and file_warning(row) == ""
 
 
 @pytest.mark.parametrize(

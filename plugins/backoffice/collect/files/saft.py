@@ -1,8 +1,8 @@
 """A company's whole ledger: SAF-T Financial, as the OECD describes it and Norway, Denmark and others use it.
 
 Parsed by structure and never by namespace. Balances and movements are signed, a debit is positive. An account tells how
-far opening balance and movements are from its closing balance: exports of real systems often leave entries out, so that
-is a warning and never an error.
+far opening balance and movements are from its closing balance, a file what it states beside what its entries add up to:
+exports of real systems often leave entries out, so a difference is a warning and never an error.
 """
 
 from __future__ import annotations
@@ -20,6 +20,26 @@ from backoffice.errors import FileSetAsideError
 Row = dict[str, str | None]
 
 _HEADER, _ACCOUNT, _TRANSACTION = "Header", "Account", "Transaction"
+_TOTALS = {"NumberOfEntries": "transactions", "TotalDebit": "debit", "TotalCredit": "credit"}
+"""What a file states of itself, and what that is counted from."""
+_PARENTS = {_ACCOUNT: "GeneralLedgerAccounts", _TRANSACTION: "Journal"} | dict.fromkeys(_TOTALS, "GeneralLedgerEntries")
+
+
+def files(raw: Path) -> Iterator[Row]:
+    """One row for the file: totals it states, and what its transactions add up to; errors as of :func:`accounts`."""
+    row: Row = {}
+    counted = dict.fromkeys(_TOTALS.values(), Decimal(0))
+    for head, element in _parts(raw, *_PARENTS):
+        row, name = head | row, local(element)
+        if name in _TOTALS:
+            row[f"stated_{_TOTALS[name]}"] = (element.text or "").strip() or None
+        elif name == _TRANSACTION:
+            debit, credit = _sums(element)
+            counted["transactions"] += 1
+            counted["debit"] += debit
+            counted["credit"] += credit
+    if row:
+        yield row | {name: str(value) for name, value in counted.items()}
 
 
 def accounts(raw: Path) -> Iterator[Row]:
@@ -50,16 +70,9 @@ def accounts(raw: Path) -> Iterator[Row]:
 def transactions(raw: Path) -> Iterator[Row]:
     """One row for each transaction of a journal; errors as of :func:`accounts`."""
     for head, element in _parts(raw, _TRANSACTION):
-        found = [leaves(line) for line in _lines_of(element)]
-        yield (
-            head
-            | _transaction(element)
-            | {
-                "lines": str(len(found)),
-                "debit": str(sum((_number(line.get("DebitAmount/Amount")) for line in found), Decimal(0))),
-                "credit": str(sum((_number(line.get("CreditAmount/Amount")) for line in found), Decimal(0))),
-            }
-        )
+        debit, credit = _sums(element)
+        sums: Row = {"lines": str(len(_lines_of(element))), "debit": str(debit), "credit": str(credit)}
+        yield head | _transaction(element) | sums
 
 
 def lines(raw: Path) -> Iterator[Row]:
@@ -80,18 +93,36 @@ def warning(row: Row) -> str:
     )
 
 
-def _parts(raw: Path, wanted: str) -> Iterator[tuple[Row, etree._Element]]:
-    """The accounts or transactions with what the header says; each is dropped once it was dealt with."""
-    parents = {_ACCOUNT: "GeneralLedgerAccounts", _TRANSACTION: "Journal"}
+def file_warning(row: Row) -> str:
+    """What of a file's own totals is not what its transactions add up to; empty when all is, or nothing is stated."""
+    wrong = [
+        f"{name} {row[name]}, stated {stated}"
+        for name in _TOTALS.values()
+        if (stated := row.get(f"stated_{name}")) is not None and _number(stated) != _number(row[name])
+    ]
+    return f"the file's entries are not what it states: {'; '.join(wrong)}" if wrong else ""
+
+
+def _sums(transaction: etree._Element) -> tuple[Decimal, Decimal]:
+    """Debit and credit of a transaction."""
+    found = [leaves(line) for line in _lines_of(transaction)]
+    debit, credit = (
+        sum((_number(line.get(f"{side}Amount/Amount")) for line in found), Decimal(0)) for side in ("Debit", "Credit")
+    )
+    return debit, credit
+
+
+def _parts(raw: Path, *wanted: str) -> Iterator[tuple[Row, etree._Element]]:
+    """The elements of some names with what the header says; each is dropped once it was dealt with."""
     head: Row | None = None
-    for element in elements(raw, _HEADER, _ACCOUNT, _TRANSACTION):
+    for element in elements(raw, _HEADER, *_PARENTS):
         name, parent = local(element), element.getparent()
         if name == _HEADER:
             head = head or _head(element)
-        elif parent is not None and local(parent) == parents[name]:
+        elif parent is not None and local(parent) == _PARENTS[name]:
             if head is None:
                 break
-            if name == wanted:
+            if name in wanted:
                 yield head, element
             parent.remove(element)
     if head is None:
@@ -108,7 +139,19 @@ def _head(element: etree._Element) -> Row | None:
         return None
     found = leaves(element)
     company = found.get("Company/RegistrationNumber") or found.get("Company/TaxRegistration/TaxRegistrationNumber")
-    return {"company": company, "currency": found.get("DefaultCurrencyCode")}
+    return {
+        "company": company,
+        "currency": found.get("DefaultCurrencyCode"),
+        "period_from": _selected(found, "Start"),
+        "period_to": _selected(found, "End"),
+    }
+
+
+def _selected(found: dict[str, str], end: str) -> str:
+    """A day, or a period of a year; empty when the header does not tell."""
+    own = {path.removeprefix("SelectionCriteria/"): text for path, text in found.items()}
+    period = [own[name] for name in (f"Period{end}Year", f"Period{end}") if name in own]
+    return own.get(f"Selection{end}Date") or "-".join(period)
 
 
 def _transaction(element: etree._Element) -> Row:

@@ -26,11 +26,15 @@ _ROWS = 20_000
 _PARSERS: dict[tuple[str, str], Callable[[Path], Iterator[Row]]] = {
     ("ubl", "invoice"): ubl.invoices,
     ("ubl", "line"): ubl.lines,
+    ("saft", "file"): saft.files,
     ("saft", "account"): saft.accounts,
     ("saft", "transaction"): saft.transactions,
     ("saft", "line"): saft.lines,
 }
-_WARNINGS: dict[tuple[str, str], Callable[[Row], str]] = {("saft", "account"): saft.warning}
+_WARNINGS: dict[tuple[str, str], Callable[[Row], str]] = {
+    ("saft", "file"): saft.file_warning,
+    ("saft", "account"): saft.warning,
+}
 _TOLD = 20
 
 

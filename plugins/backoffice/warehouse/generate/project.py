@@ -12,8 +12,9 @@ from backoffice.sources import load_sources
 from backoffice.sources.mapping import mapped_tables
 from backoffice.warehouse.generate.base import base_files
 from backoffice.warehouse.generate.staging import staging_files
+from backoffice.warehouse.generate.totals import totals_files
 
-FOLDERS = ("models/staging", "models/base")
+FOLDERS = ("models/staging", "models/base", "models/audit")
 
 
 def generated_files(settings: Settings) -> dict[Path, str]:
@@ -21,7 +22,7 @@ def generated_files(settings: Settings) -> dict[Path, str]:
     contracts = load_contracts(settings.contracts_dir)
     sources = load_sources(settings.sources_dir)
     mapped = mapped_tables(sources, contracts)
-    files = staging_files(sources, mapped) | base_files(contracts, mapped)
+    files = staging_files(sources, mapped) | base_files(contracts, mapped) | totals_files(sources, mapped)
     return {settings.dbt_dir / path: text for path, text in files.items()}
 
 

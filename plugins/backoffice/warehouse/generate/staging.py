@@ -52,7 +52,7 @@ where {NOT_QUARANTINED}"""
 
 
 def _judged(item: MappedTable) -> str:
-    return row_select(item, _raw(item.config.source, item.mapping.driver))
+    return row_select(item, raw_source(item.config.source, item.mapping.driver))
 
 
 def _derived_rows(item: MappedTable) -> str:
@@ -64,7 +64,7 @@ def _derived_rows(item: MappedTable) -> str:
     derived = ",\n        ".join(f"({text}) as v_{name}" for name, text in expressions.items())
     joins = "\n    ".join(item.mapping.join)
     changed = ",\n        ".join(
-        f"(select coalesce(max(_generation), 0) from {_raw(config.source, name)})" for name in reads
+        f"(select coalesce(max(_generation), 0) from {raw_source(config.source, name)})" for name in reads
     )
     newest = f"greatest(\n        {changed}\n    )" if len(reads) > 1 else changed
     keys = ", ".join(column.name for column in item.table.primary_key)
@@ -94,10 +94,11 @@ left join derived as d on d._batch_id = r._batch_id and d._row_no = r._row_no"""
 
 
 def _current(config: SourceConfig, name: str) -> str:
-    return current_rows(config, name, _raw(config.source, name), NOT_QUARANTINED)
+    return current_rows(config, name, raw_source(config.source, name), NOT_QUARANTINED)
 
 
-def _raw(source: str, read: str) -> str:
+def raw_source(source: str, read: str) -> str:
+    """A read's raw table, as dbt names it."""
     return f"{{{{ source('raw_{source}', '{read}') }}}}"
 
 
