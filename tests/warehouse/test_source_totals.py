@@ -107,3 +107,15 @@ def test_a_database_is_summed_up_once_a_day(ledger: Any) -> None:
     ledger.cycle()
     ((reported, ours, second),) = ledger.query(products)
     assert (reported, ours) == (1, 3) and second > first
+
+
+def test_files_are_compared_again_when_some_came(ledger: Any) -> None:
+    as_of = "SELECT DISTINCT as_of FROM marts.audit_source_totals WHERE source = 'saft_no'"
+    ((before,),) = ledger.query(as_of)
+    ledger.land(("product", "c", {"product_id": "P4"}))
+    ledger.cycle()
+    assert ledger.query(as_of) == [(before,)]
+    _drop(ledger, "third.xml", shared_data("saf-t/saft_no_888.xml").read_text(TEXT[0]) + "\n")
+    ledger.cycle()
+    ((after,),) = ledger.query(as_of)
+    assert after > before

@@ -1,14 +1,14 @@
 {#
   Rows of audit_source_totals.
 
-  totals  list of {source, source_relation, total, accepted, each_build, ours, theirs}; ours and theirs are queries
+  totals  list of {source, source_relation, total, accepted, of_files, ours, theirs}; ours and theirs are queries
 
   Columns of text and dates say which row it is, numbers are its figures. Rows of a database are summed up once a day:
-  all of them, which a cycle is not to cost.
+  all of them, which a cycle is not to cost. Those of files also when some of them came anew.
 #}
 {% macro source_totals(totals) %}
     {%- for total in totals if execute %}
-    {%- if total.each_build or is_first_of_the_day() %}
+    {%- if is_first_of_the_day() or (total.of_files and came_anew(total.source, total.source_relation)) %}
     {{ total_figures(total) }}
     union all
     {%- endif %}
@@ -32,18 +32,33 @@
     where false
 {% endmacro %}
 
-{# Pre-hook: what is compared anew leaves; each_build are the sources that are in every build. #}
-{% macro forget_totals(each_build) -%}
+{#
+  Pre-hook: what is compared anew leaves.
+
+  files  [source, source_relation] of those that read files
+#}
+{% macro forget_totals(files) -%}
     {%- if is_incremental() and is_first_of_the_day() -%}
     delete from {{ this }}
-    {%- elif is_incremental() and each_build -%}
-    delete from {{ this }} where source in ('{{ each_build | join("', '") }}')
+    {%- elif is_incremental() -%}
+    {%- set due = [] -%}
+    {%- for name, relation in files if came_anew(name, relation) -%}{%- do due.append(name) -%}{%- endfor -%}
+    {%- if due -%} delete from {{ this }} where source in ('{{ due | join("', '") }}') {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
 {# Whether no build of this day was published, or everything is built. #}
 {% macro is_first_of_the_day() -%}
     {%- do return(flags.FULL_REFRESH or var('published_generation') == 0 or var('as_of')[:10] > var('published_as_of')[:10]) -%}
+{%- endmacro %}
+
+{# Whether rows of the source landed for this build, or rows of its instance came to be in or out. #}
+{% macro came_anew(name, relation) -%}
+    {%- do return(ask(
+        "select exists (select 1 from " ~ source('meta', 'batch_table') ~ " as b where b.source = '" ~ name ~ "' and "
+        ~ is_new('b.generation') ~ ") or exists (select 1 from " ~ source('meta', 'requalified')
+        ~ " as q where q.source_relation = '" ~ relation ~ "' and " ~ is_new('q.generation') ~ ")"
+    )[0]) -%}
 {%- endmacro %}
 
 {% macro quoted(text) -%} '{{ text | replace("'", "''") }}' {%- endmacro %}

@@ -41,13 +41,17 @@ _COLUMNS = (
     ("ties", "BOOLEAN", "Whether both are the same."),
     ("rows_out", "BIGINT", "Rows of the source in quarantine or waiting then: not in our_value, they may explain it."),
     ("accepted", "VARCHAR", "Why a difference is known and stays; empty when there should be none."),
-    ("as_of", "TIMESTAMPTZ", "Instant of the build that compared: each one for files, the first of a day for others."),
+    ("as_of", "TIMESTAMPTZ", "Instant of the build that compared: the first of a day; for files also each that had new ones."),
 )
 
 
 def totals_files(sources: dict[str, SourceConfig], mapped: list[MappedTable]) -> dict[Path, str]:
     """SQL and YAML of the model, by path below the dbt project."""
-    files = [name for name, config in sources.items() if config.reconcile and _is_each_build(config)]
+    files = [
+        [config.source, config.source_relation]
+        for config in sources.values()
+        if config.reconcile and _reads_files(config)
+    ]
     sql = header("--", _ORIGIN) + _CONFIG.format(files=files)
     for config in sources.values():
         own = {item.table.name for item in mapped if item.config is config}
@@ -73,7 +77,7 @@ def _total(config: SourceConfig, total: Reconcile, tables: Collection[str]) -> s
         "source_relation": config.source_relation,
         "total": total.name,
         "accepted": total.accept,
-        "each_build": _is_each_build(config),
+        "of_files": _reads_files(config),
     }
     return (
         f"\n{{% set ours %}}\n{_query(canonical, total.canonical)}\n{{% endset %}}"
@@ -82,7 +86,7 @@ def _total(config: SourceConfig, total: Reconcile, tables: Collection[str]) -> s
     )
 
 
-def _is_each_build(config: SourceConfig) -> bool:
+def _reads_files(config: SourceConfig) -> bool:
     """Files come seldom; to sum up all rows of a database costs more than a cycle may."""
     return config.connection.kind == "files"
 
