@@ -41,7 +41,7 @@ _COLUMNS = (
     ("ties", "BOOLEAN", "Whether both are the same."),
     ("rows_out", "BIGINT", "Rows of the source in quarantine or waiting then: not in our_value, they may explain it."),
     ("accepted", "VARCHAR", "Why a difference is known and stays; empty when there should be none."),
-    ("as_of", "TIMESTAMPTZ", "Instant of the build that compared: the first of a day; for files also each that had new ones."),
+    ("as_of", "TIMESTAMPTZ", "Instant of the build that compared: the first of a day; of files, each with new ones."),
 )
 
 
