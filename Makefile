@@ -1,11 +1,11 @@
 # Every target works from a fresh checkout: what is missing is installed first.
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Two test processes suit two cores; tests that start servers take ports of their own.
+# Two test processes suit two cores; tests that start servers take ports of their own; which stay together, tests/conftest.py says.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push bench-faults soak
+.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push bench-faults bench-build soak
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ bench-rate: $(INSTALLED) ## Find the largest rate of changes that is in the mart
 
 bench-push: $(INSTALLED) ## Measure the durable events a second that the push endpoint accepts.
 	$(BIN)/python benchmarks/push.py
+
+bench-build: $(INSTALLED) ## Measure a full build of ten million journal lines beside its SQL alone.
+	$(BIN)/python benchmarks/build.py
 
 bench-faults: $(INSTALLED) ## Measure which of a company's mistakes the gates find, and whether they find others.
 	$(BIN)/python benchmarks/faults.py

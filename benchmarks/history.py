@@ -60,7 +60,7 @@ def history(store: LocalBatchStore, source: str, lines: int, cache: Path) -> Man
         "sales_order": _ORDER.format(numbers=numbers, revision=0, at=_at("n", lines)),
         "sales_order_line": _LINE.format(numbers=numbers, revision=0, at=_at("n", lines)),
     }
-    return _land(store, source, queries, "r", cache / _digest(queries))
+    return land(store, source, queries, "r", cache=cache)
 
 
 def change(store: LocalBatchStore, source: str, lines: int, changed: int, revision: int) -> Manifest:
@@ -75,20 +75,39 @@ def change(store: LocalBatchStore, source: str, lines: int, changed: int, revisi
     at = f"TIMESTAMPTZ '{datetime.now(UTC):%Y-%m-%d %H:%M:%S}+00'"
     line = _LINE.format(numbers=numbers, revision=revision, at=at)
     order = _ORDER.format(numbers=numbers, revision=revision, at=_at("n", lines))
-    return _land(store, source, {"sales_order": order, "sales_order_line": line}, "u", None)
+    return land(store, source, {"sales_order": order, "sales_order_line": line}, "u")
 
 
 def _at(number: str, lines: int) -> str:
     return f"({START} + to_seconds({number} // {LINES_AN_ORDER} * {LINES_AN_ORDER} * {_SECONDS} // {lines}))"
 
 
-def _land(store: LocalBatchStore, source: str, queries: dict[str, str], op: str, cache: Path | None) -> Manifest:
+def land(
+    store: LocalBatchStore,
+    source: str,
+    queries: dict[str, str],
+    op: str,
+    *,
+    cache: Path | None = None,
+    event_at: str = "changed_at",
+) -> Manifest:
+    """Land the rows of queries as one batch.
+
+    Args:
+        store: where.
+        source: the source's name.
+        queries: rows of each of its reads, in DuckDB's SQL.
+        op: what happened to them: ``r`` first copy, ``u`` changed.
+        cache: folder of what was made before of the same queries.
+        event_at: when it happened, in the queries' columns.
+    """
+    kept = cache / _digest(queries) if cache else None
     batch = store.begin(source)
     first = 0
     for name, query in queries.items():
-        cached = cache / f"{name}.parquet" if cache else None
+        cached = kept / f"{name}.parquet" if kept else None
         if cached is None or not cached.exists():
-            _write(query, op, batch.batch_id, first, cached or batch.path(name))
+            _write(query, {"_op": f"'{op}'", "_event_at": event_at}, batch.batch_id, first, cached or batch.path(name))
         if cached is not None:
             shutil.copyfile(cached, batch.path(name))
         row = duckdb.sql(f"SELECT count(*) FROM '{batch.path(name)}'").fetchone()
@@ -97,14 +116,12 @@ def _land(store: LocalBatchStore, source: str, queries: dict[str, str], op: str,
     return batch.commit(kind="stream", offset={}, event_at_min=now, event_at_max=now)
 
 
-def _write(query: str, op: str, batch_id: str, first: int, path: Path) -> None:
+def _write(query: str, values: dict[str, str], batch_id: str, first: int, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    envelope = {
+    envelope = values | {
         "_batch_id": f"'{batch_id}'",
         "_row_no": f"row_number() OVER () + {first}",
-        "_op": f"'{op}'",
         "_event_id": f"'{batch_id}.' || (row_number() OVER () + {first})",
-        "_event_at": "changed_at",
         "_ingested_at": "now()",
     }
     listed = ", ".join(f"cast({envelope.get(n, 'NULL')} AS {kind}) AS {n}" for n, (kind, _, _) in ENVELOPE.items())

@@ -10,13 +10,33 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from tests.warehouse import world as worlds
+from xdist.scheduler import LoadFileScheduling
 
 from backoffice.ops.postgres_home import shared_dir
 from backoffice.ops.postgres_server import EmbeddedPostgres
 from backoffice.settings import Settings
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+_TOGETHER = ("tests/finance/", "tests/ops/test_full_build", "tests/ops/test_rebuild", "tests/ops/test_replay")
+"""Beginnings of tests that share what takes long to make: one process runs those of a folder, and those of ``ops``."""
+
+
+class _Scheduler(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        together = next((path for path in _TOGETHER if nodeid.startswith(path)), None)
+        return "/".join(together.split("/")[:2]) if together else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduler:
+    """Tests of a file go to one process, and with them those that share what takes long to make."""
+    return _Scheduler(config, log)
 
 
 class PostgresForTests:
@@ -73,6 +93,20 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     )
     yield made
     shutil.rmtree(shared_dir(made.home), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project folder with the one-to-one source; dbt parses it once. Who changes it puts it back."""
+    return worlds.small_project(CHECKOUT, tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def small_project(request: pytest.FixtureRequest, shared_project: Path, tmp_path: Path) -> Path:
+    """The shared project, or a copy of it for a test marked ``own_project``: one that changes it for good."""
+    if request.node.get_closest_marker("own_project") is None:
+        return shared_project
+    return shutil.copytree(shared_project, tmp_path / "project")
 
 
 @contextlib.contextmanager

@@ -16,10 +16,10 @@ import yaml
 from tests.warehouse import world as worlds
 
 from backoffice.collect.files import FileCollector
-from backoffice.contracts import load_contracts
 from backoffice.landing import Manifest
+from backoffice.settings import Settings
 from backoffice.sources import load_sources
-from backoffice.validate import actions, write_suites
+from backoffice.validate import actions
 from backoffice.validate.actions import Person
 from backoffice.validate.outstanding import SUPERSEDED, outstanding, write_outstanding
 from backoffice.warehouse.connection import open_warehouse
@@ -132,12 +132,10 @@ class Bad(worlds.World):
 
 @pytest.fixture
 def world(tmp_path: Path) -> Bad:
-    settings = worlds.workspace(CHECKOUT, tmp_path, file_stable_seconds=0.05)
-    contracts = load_contracts(settings.contracts_dir)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
+    project = worlds.small_project(CHECKOUT, tmp_path)
+    settings = Settings(project_dir=project, home=tmp_path / "home", file_stable_seconds=0.05)
     (settings.sources_dir / "drop.yaml").write_text(yaml.safe_dump(DROP, sort_keys=False), encoding="utf-8")
     write_files(settings)
-    write_suites(contracts, settings.expectations_dir)
     return Bad(settings, wait="1 days")
 
 

@@ -74,10 +74,11 @@ def person(number: int, type_: str = "crm.customer.created", *, no: int, **data:
     return event(number, type_) | {"data": known | data}
 
 
+@pytest.mark.own_project
 def test_a_pushed_event_reaches_a_mart(
-    tmp_path: Path, pg_server: Any, pg_database: str, free_port: Callable[[], int]
+    small_project: Path, tmp_path: Path, pg_server: Any, pg_database: str, free_port: Callable[[], int]
 ) -> None:
-    pushed = Pushed(small_world(tmp_path, pg_server.url(pg_database)), free_port())
+    pushed = Pushed(small_world(small_project, tmp_path / "home", pg_server.url(pg_database)), free_port())
     with pushed.endpoint():
         assert pushed.push([person(1, no=1), person(2, no=2, name="Bolt")]).json()["accepted"] == 2
         assert pushed.push(person(3, no=3, address={"country": "Denmark"})).status_code == 202

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.finance import world as books
 from tests.finance.ledger import books as ledger_books
+from tests.warehouse import world as worlds
 from tests.warehouse.test_gates import BLOCKED
 from tests.warehouse.world import World
 
@@ -16,7 +17,7 @@ CHECKOUT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder with every contract and the one-to-one source."""
-    return books.project(CHECKOUT, tmp_path_factory.mktemp("finance"))
+    return worlds.small_project(CHECKOUT, tmp_path_factory.mktemp("finance"), contracts=None)
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,8 @@ from typing import Any
 from tests.warehouse import world as worlds
 from tests.warehouse.world import World
 
-from backoffice.contracts import load_contracts
 from backoffice.settings import Settings
 from backoffice.warehouse import dbt
-from backoffice.warehouse.generate import write_files
 
 Row = dict[str, Any]
 Change = tuple[str, str, Row]
@@ -129,15 +127,6 @@ DEFAULTS: dict[str, Row] = worlds.DEFAULTS | {
     },
     "payslip_line": {"currency_code": "DKK"},
 }
-
-
-def project(checkout: Path, folder: Path) -> Path:
-    """A project folder with every contract and the one-to-one source; dbt parses it once."""
-    settings = worlds.workspace(checkout, folder, None)
-    contracts = load_contracts(settings.contracts_dir)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
-    write_files(settings)
-    return settings.project_dir
 
 
 def begin(project_dir: Path, home: Path, as_of: datetime = TODAY) -> World:

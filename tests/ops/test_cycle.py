@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from backoffice.warehouse.lease import Lease
 
 
 @pytest.fixture
-def world(tmp_path: Path, pg_server: Any, pg_database: str) -> Iterator[Any]:
-    yield small_world(tmp_path, pg_server.url(pg_database))
+def world(small_project: Path, tmp_path: Path, pg_server: Any, pg_database: str) -> Any:
+    return small_world(small_project, tmp_path / "home", pg_server.url(pg_database))
 
 
 def test_a_break_withholds_publication_and_every_channel_says_why(world: Any) -> None:
@@ -78,6 +77,7 @@ def test_a_refresh_does_not_run_beside_another(world: Any) -> None:
         cycle.refresh(world.settings, "test")
 
 
+@pytest.mark.own_project
 def test_an_unusable_source_is_left_out_and_its_rows_wait_in_landing(world: Any) -> None:
     settings = world.settings
     world.land(PRODUCT)

@@ -12,31 +12,20 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.e2e.deployment import ensure_reader
-from tests.warehouse import world as worlds
+from tests.ops.world import small_world
 
 from backoffice.addresses import PUBLISHER, marts_url
-from backoffice.contracts import load_contracts
 from backoffice.errors import BackofficeError
 from backoffice.ops.follow import follow
 from backoffice.settings import Settings
-from backoffice.validate import write_suites
-from backoffice.warehouse.generate import write_files
 from backoffice.warehouse.lease import Lease
 
-CHECKOUT = Path(__file__).parents[2]
 pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def world(tmp_path: Path, pg_server: Any, pg_database: str) -> Iterator[Any]:
-    settings = worlds.workspace(CHECKOUT, tmp_path, marts_url=pg_server.url(pg_database))
-    contracts = load_contracts(settings.contracts_dir)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
-    write_files(settings)
-    write_suites(contracts, settings.expectations_dir)
-    ensure_reader(settings.marts_url, settings)
-    yield worlds.World(settings)
+def world(small_project: Path, tmp_path: Path, pg_server: Any, pg_database: str) -> Any:
+    return small_world(small_project, tmp_path / "home", pg_server.url(pg_database))
 
 
 class Following:
@@ -105,6 +94,7 @@ def test_each_landing_is_published_and_who_waits_for_the_lease_goes_first(world:
     assert following.versions == 3 and following.error is None
 
 
+@pytest.mark.own_project
 def test_a_cycle_that_fails_ends_the_following(world: Any, following: Following) -> None:
     world.land(("product", "c", {"product_id": "P1", "sku": "S1"}))
     following.published(1)

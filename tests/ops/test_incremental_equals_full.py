@@ -11,25 +11,15 @@ from tests.ops.changes import BEGINNING, land_random
 from tests.ops.marts import warehouse_hashes
 from tests.warehouse import world as worlds
 
-from backoffice.contracts import load_contracts
 from backoffice.ops import beside, cycle
 from backoffice.ops.full_build import compare_full_build
 from backoffice.settings import Settings
-from backoffice.validate import write_suites
 from backoffice.warehouse.connection import open_warehouse
-from backoffice.warehouse.generate import write_files
-
-CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Any:
-    settings = worlds.workspace(CHECKOUT, tmp_path)
-    contracts = load_contracts(settings.contracts_dir)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
-    write_files(settings)
-    write_suites(contracts, settings.expectations_dir)
-    return worlds.World(settings)
+def world(small_project: Path, tmp_path: Path) -> Any:
+    return worlds.World(Settings(project_dir=small_project, home=tmp_path / "home"))
 
 
 def _refresh(settings: Settings) -> None:

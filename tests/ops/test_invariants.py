@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.ops.world import PRODUCT, in_marts, small_world, told
+from tests.ops.test_cycle import world  # noqa: F401 (a fixture)
+from tests.ops.world import PRODUCT, in_marts, told
 from tests.warehouse.test_ledger import entry
 
 from backoffice.contracts import load_contracts
@@ -24,8 +25,7 @@ STATES = """SELECT invariant, source_relations, state, broken_rows, generation F
     WHERE invariant < 'I05' ORDER BY test"""
 
 
-def test_an_invariant_is_judged_when_what_it_compares_changes(tmp_path: Path, pg_server: Any, pg_database: str) -> None:
-    world = small_world(tmp_path, pg_server.url(pg_database))
+def test_an_invariant_is_judged_when_what_it_compares_changes(world: Any) -> None:  # noqa: F811
     world.land(entry(1, 1, 10), entry(2, 1, -10))
     cycle.refresh(world.settings, "test")
     assert set(in_marts(world.settings, STATES)) == {(f"I0{n}", "mini", "holds", 0, 1) for n in (1, 2, 3, 4)}
@@ -43,8 +43,8 @@ def test_an_invariant_is_judged_when_what_it_compares_changes(tmp_path: Path, pg
     assert says.startswith("a posted line is a debit or a credit, neither negative")
 
 
-def test_a_source_without_a_ledger_has_nothing_to_compare(tmp_path: Path, pg_server: Any, pg_database: str) -> None:
-    world = small_world(tmp_path, pg_server.url(pg_database))
+@pytest.mark.own_project
+def test_a_source_without_a_ledger_has_nothing_to_compare(world: Any) -> None:  # noqa: F811
     path = world.settings.sources_dir / "mini.yaml"
     source = yaml.safe_load(path.read_text(encoding="utf-8"))
     del source["tables"]["finance.journal/gl_entry"]

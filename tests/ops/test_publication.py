@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ NAME = "SELECT product_name FROM marts.dim_product WHERE is_current ORDER BY 1"
 
 
 @pytest.fixture
-def world(tmp_path: Path, pg_server: Any, pg_database: str) -> Iterator[Any]:
-    yield small_world(tmp_path, pg_server.url(pg_database), marts_file_seconds=0.0)
+def world(small_project: Path, tmp_path: Path, pg_server: Any, pg_database: str) -> Any:
+    return small_world(small_project, tmp_path / "home", pg_server.url(pg_database), marts_file_seconds=0.0)
 
 
 def land(world: Any, name: str) -> None:
@@ -98,6 +97,7 @@ def _same_as_the_warehouse(settings: Settings) -> bool:
         return mart_hashes(connection, models) == postgres_hashes(settings.marts_url, models)
 
 
+@pytest.mark.own_project
 def test_a_break_under_a_hold_is_told_and_resuming_waits_for_the_next_audit(world: Any) -> None:
     settings = world.settings
     world.land(PRODUCT)
@@ -134,6 +134,7 @@ def test_publishing_now_brings_the_file_up_to_date(world: Any) -> None:
         publications.publish_now(world.settings, "test", wait=0)
 
 
+@pytest.mark.own_project
 def test_a_step_that_fails_is_told_in_every_channel(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = world.settings
     world.land(PRODUCT)

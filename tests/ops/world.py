@@ -12,23 +12,15 @@ from tests.e2e.deployment import ensure_reader
 from tests.warehouse import world as worlds
 
 from backoffice.addresses import PUBLISHER, marts_url
-from backoffice.contracts import load_contracts
 from backoffice.publish.file import STABLE
 from backoffice.settings import Settings
-from backoffice.validate import write_suites
-from backoffice.warehouse.generate import write_files
 
-CHECKOUT = Path(__file__).parents[2]
 PRODUCT = ("product", "c", {"product_id": "P1"})
 
 
-def small_world(folder: Path, url: str, **values: Any) -> worlds.World:
+def small_world(project: Path, home: Path, url: str, **values: Any) -> worlds.World:
     """The world, with nothing landed; its marts go to an empty database at ``url``."""
-    settings = worlds.workspace(CHECKOUT, folder, marts_url=url, **values)
-    contracts = load_contracts(settings.contracts_dir)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
-    write_files(settings)
-    write_suites(contracts, settings.expectations_dir)
+    settings = Settings(project_dir=project, home=home, marts_url=url, **values)
     ensure_reader(settings.marts_url, settings)
     return worlds.World(settings)
 

@@ -32,9 +32,9 @@ def _in_a_fork(check: object, seconds: float = 60.0) -> int:
     return -1
 
 
-def test_a_forked_task_parses_a_project_that_changed(project: Path, tmp_path: Path) -> None:
+def test_a_forked_task_parses_a_project_that_changed(small_project: Path, tmp_path: Path) -> None:
     """A task is forked from a process that has parsed; the change must neither hang it nor be missed."""
-    settings = Settings(project_dir=project, home=tmp_path)
+    settings = Settings(project_dir=small_project, home=tmp_path)
     before = dbt.fingerprint(settings)
     assert "model.backoffice.dim_date" in dbt.manifest(settings).nodes
     added = [settings.dbt_dir / "models" / "marts" / f"mart_added_{number}.sql" for number in range(20)]
@@ -48,7 +48,7 @@ def test_a_forked_task_parses_a_project_that_changed(project: Path, tmp_path: Pa
             path.unlink()
 
 
-def test_a_forked_task_inherits_the_parsed_project(project: Path, tmp_path: Path) -> None:
-    settings = Settings(project_dir=project, home=tmp_path)
+def test_a_forked_task_inherits_the_parsed_project(small_project: Path, tmp_path: Path) -> None:
+    settings = Settings(project_dir=small_project, home=tmp_path)
     parsed = dbt.manifest(settings)
     assert _in_a_fork(lambda: dbt.manifest(settings) is parsed) == 0

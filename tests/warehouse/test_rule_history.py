@@ -10,26 +10,17 @@ import pyarrow as pa
 import pytest
 from tests.warehouse import world as worlds
 
-from backoffice.contracts import load_contracts
 from backoffice.settings import Settings
-from backoffice.validate import write_suites
 from backoffice.validate.verdicts import JUDGED, VERDICT, land_tables
 from backoffice.warehouse.connection import open_warehouse
-from backoffice.warehouse.generate import write_files
 
-CHECKOUT = Path(__file__).parents[2]
 DAILY = "SELECT * EXCLUDE (_generation) FROM marts.mart_rule_daily ORDER BY ALL"
 HISTORY = "SELECT * FROM marts.mart_rule_history ORDER BY ALL"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> worlds.World:
-    settings: Settings = worlds.workspace(CHECKOUT, tmp_path)
-    contracts = load_contracts(settings.contracts_dir)
-    (settings.sources_dir / "mini.yaml").write_text(worlds.source_yaml(contracts), encoding="utf-8")
-    write_files(settings)
-    write_suites(contracts, settings.expectations_dir)
-    return worlds.World(settings)
+def world(small_project: Path, tmp_path: Path) -> worlds.World:
+    return worlds.World(Settings(project_dir=small_project, home=tmp_path / "home"))
 
 
 def _judged(world: worlds.World, day: str, rows: int, *verdicts: tuple[str, int]) -> None:

@@ -18,11 +18,12 @@ from backoffice.contracts import Contracts, Table, load_contracts
 from backoffice.landing import ENVELOPE, LocalBatchStore, Manifest, fixes_of
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig, load_sources
-from backoffice.validate import validate
+from backoffice.validate import validate, write_suites
 from backoffice.validate.rounds import Gates
 from backoffice.validate.verdicts import DECISION, DECISIONS, land_tables
 from backoffice.warehouse import audit, build, dbt
 from backoffice.warehouse.connection import open_warehouse
+from backoffice.warehouse.generate import write_files
 from backoffice.warehouse.load import load
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -154,7 +155,7 @@ def source_yaml(contracts: Contracts, name: str = "mini") -> str:
     return yaml.safe_dump(data, sort_keys=False)
 
 
-def workspace(checkout: Path, folder: Path, contracts: Collection[str] | None = CONTRACTS, **values: Any) -> Settings:
+def workspace(checkout: Path, folder: Path, contracts: Collection[str] | None = CONTRACTS) -> Settings:
     """Settings of a project folder with the checkout's models and some of its contracts (all when None), and no sources
     of its own.
     """
@@ -169,7 +170,17 @@ def workspace(checkout: Path, folder: Path, contracts: Collection[str] | None = 
     if contracts is not None:
         _drop_other_domains(project / "dbt_project")
     (project / "sources").mkdir()
-    return Settings(project_dir=project, home=folder / "home", **values)
+    return Settings(project_dir=project, home=folder / "home")
+
+
+def small_project(checkout: Path, folder: Path, contracts: Collection[str] | None = CONTRACTS) -> Path:
+    """The folder of a :func:`workspace` whose only source is the one-to-one source, with all generated files."""
+    settings = workspace(checkout, folder, contracts)
+    found = load_contracts(settings.contracts_dir)
+    (settings.sources_dir / "mini.yaml").write_text(source_yaml(found), encoding="utf-8")
+    write_files(settings)
+    write_suites(found, settings.expectations_dir)
+    return settings.project_dir
 
 
 def _drop_other_domains(dbt_project: Path) -> None:

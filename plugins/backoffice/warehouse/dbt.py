@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
@@ -19,8 +19,11 @@ from backoffice.warehouse.connection import WAREHOUSE_SETTINGS, warehouse_config
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
 
 logger = logging.getLogger(__name__)
+
+Listener: TypeAlias = "Callable[[EventMsg], None]"
 
 _parsed: dict[str, Manifest] = {}
 
@@ -54,22 +57,30 @@ def manifest(settings: Settings) -> Manifest:
     return _parsed[key]
 
 
-def run_dbt(settings: Settings, command: Sequence[str], variables: dict[str, Any]) -> list[Any]:
+def run_dbt(
+    settings: Settings, command: Sequence[str], variables: dict[str, Any], listener: Listener | None = None
+) -> list[Any]:
     """Run a dbt command over the warehouse and return its node results, failed ones included.
 
     The warehouse must not be open in this process: dbt opens it with options of its own and lets it go again.
+
+    Args:
+        settings: the platform's.
+        command: what ``dbt`` is told, without flags that hold for every command.
+        variables: of the project.
+        listener: is given every event of the run.
 
     Raises:
         WarehouseError: dbt could not run at all.
     """
     arguments = [*command, "--vars", json.dumps(variables)]
-    result = _invoke(settings, arguments, manifest(settings))
+    result = _invoke(settings, arguments, manifest(settings), listener)
     if result.exception is not None and result.result is None:
         raise WarehouseError(f"dbt {command[0]} could not run: {result.exception}", where=str(settings.dbt_dir))
     return list(result.result.results) if result.result is not None else []
 
 
-def _invoke(settings: Settings, arguments: list[str], parsed: Manifest | None) -> Any:
+def _invoke(settings: Settings, arguments: list[str], parsed: Manifest | None, listener: Listener | None = None) -> Any:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
@@ -91,7 +102,8 @@ def _invoke(settings: Settings, arguments: list[str], parsed: Manifest | None) -
     try:
         # In a thread of its own for its short stack: dbt inspects the whole stack for every flag of the adapter, which
         # from inside an Airflow task is a tenth of a cycle.
-        return _in_thread(lambda: dbtRunner(manifest=parsed).invoke([*arguments, *common]))
+        runner = dbtRunner(manifest=parsed, callbacks=[listener] if listener else None)
+        return _in_thread(lambda: runner.invoke([*arguments, *common]))
     finally:
         # dbt-duckdb keeps its connection, and with it the file's lock, until told otherwise
         DuckDBConnectionManager.close_all_connections()
