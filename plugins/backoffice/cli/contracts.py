@@ -46,11 +46,11 @@ def check() -> None:
 
     settings = get_settings()
     contracts = load_contracts(settings.contracts_dir)
-    _refuse_stale(settings, contracts)
     found = compared(settings.contracts_dir)
-    for item in found:
+    for item in found:  # first of all: a mapping or a file that does not follow a change may be what comes next
         for change in item.changes:
             out.print(f"{item.contract} {item.released or 'new'}: {change.level}  {change}")
+    _refuse_stale(settings, contracts)
     refuse_unsaid(found)
     out.print(f"{len(contracts)} tables: contracts, mappings and generated files agree")
 
