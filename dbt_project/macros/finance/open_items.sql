@@ -22,7 +22,8 @@
 
 {#
   Each application by its payment: what it clears on the document, and what of the payment it explains, which is less by
-  what was forgiven, and in the functional currency more by a gain of exchange.
+  what was forgiven, and in the functional currency more by a gain of exchange. A document explains nothing before its own
+  date, and a draft or void one never does.
 #}
 {% macro explained_cash() -%}
     select
@@ -30,7 +31,7 @@
         p.settles_sign,
         a.applied_date,
         a.unapplied_date,
-        greatest(a.applied_date, p.payment_date) as explained_from,
+        greatest(a.applied_date, p.payment_date, i.invoice_date) as explained_from,
         a.amount_applied - coalesce(a.discount_taken, 0) - coalesce(a.writeoff_amount, 0) as amount,
         a.amount_applied_base
         + case when p.direction = 'inbound' then 1 else -1 end * coalesce(a.fx_gain_loss_base, 0)
@@ -43,6 +44,7 @@
         end as amount_base
     from {{ ref('fct_payment_allocations') }} as a
     inner join ({{ trade_payments() }}) as p on p.payment_key = a.payment_key
+    inner join {{ ref('fct_invoices') }} as i on i.invoice_key = a.invoice_key and i.is_in_ledger
 {%- endmacro %}
 
 {# All that changes what is open of an item, on the day it does: item_type (document or payment), item_key, day, amounts. #}

@@ -20,13 +20,22 @@ with days as (
 ),
 
 out_now as (
+    -- a rule that names a document and no row of it took its rows out
     select
         q.source,
         q.table_name,
-        q.rule,
+        coalesce(b.because, q.rule) as rule,
         cast(count(distinct q.batch_id || '|' || cast(q.row_no as varchar)) as bigint) as quarantined_rows
     from {{ source('meta', 'quarantined') }} as q
-    group by q.source, q.table_name, q.rule
+    left join {{ source('meta', 'blocked_document') }} as b
+        on q.rule = 'document' and b.document = q.document and b.source_relation = q.source_relation
+        and b.document_key = q.document_key
+        and not exists (
+            select 1 from {{ source('meta', 'quarantined') }} as o
+            where o.document = b.document and o.source_relation = b.source_relation and o.document_key = b.document_key
+                and o.rule = b.because
+        )
+    group by q.source, q.table_name, coalesce(b.because, q.rule)
 )
 
 select
