@@ -15,6 +15,7 @@ import pytest
 from tests.finance import trade
 from tests.finance import world as books
 from tests.finance.known import AGING, AS_KNOWN
+from tests.finance.ledger import account
 from tests.finance.world import AR, COSTS, LOSSES, SALES, Change, invoice, journal, paid
 from tests.warehouse.world import World
 
@@ -26,7 +27,7 @@ BALANCES_AS_KNOWN = """SELECT e.company_id, a.account_number, sum(e.amount_base)
     JOIN marts.dim_gl_account AS a USING (gl_account_entity_key)
     WHERE e.is_posted AND e.posting_date <= '2026-03-31' AND e.known_at <= TIMESTAMPTZ '{0}'
     GROUP BY ALL HAVING sum(e.amount_base) <> 0"""
-NOTHING = (0, 0, 0, 0)
+NEW, NOTHING = "6990", (0, 0, 0, 0)
 
 Rows = Counter[tuple[Any, ...]]
 
@@ -62,6 +63,16 @@ def back_dated() -> list[Change]:
     return journal("M90", "2026-01-31", [(COSTS, 12), (LOSSES, -12)], ("manual", "x"))
 
 
+def waiting() -> list[Change]:
+    """A journal comes before the account of its first line."""
+    return journal("M91", "2026-04-02", [(NEW, 9), (LOSSES, -9)], ("manual", "x"))
+
+
+def arrived() -> list[Change]:
+    """The account comes."""
+    return [account("DK", NEW, "expense", "operating_expense")]
+
+
 def settled() -> list[Change]:
     """S91 of March is paid by P91."""
     sold = invoice("S91", "2026-03-02", "2026-04-01", 40, party_id="C2", status="paid")
@@ -88,8 +99,8 @@ def steps(world: World) -> list[Step]:
     found = []
     for changes in (
         [*trade.receivables(), *trade.payables(), *settled()],
-        [*late(), *corrected(), *back_dated()],
-        [*deleted(), *undone()],
+        [*late(), *corrected(), *back_dated(), *waiting()],
+        [*deleted(), *undone(), *arrived()],
     ):
         world.land(*changes)
         world.cycle()
@@ -110,9 +121,9 @@ def _moved(before: Rows, after: Rows, moves: dict[str, tuple[int, int, int]]) ->
     went, came = _changed(before, after)
     old = {row[:3]: row[3:] for row in went}
     wanted: Rows = Counter()
-    for account, (first, debit, credit) in moves.items():
+    for number, (first, debit, credit) in moves.items():
         for month in range(first, 5):
-            key = ("DK", account, date(2026, month, 1))
+            key = ("DK", number, date(2026, month, 1))
             opening, debits, credits, closing = old.pop(key, NOTHING)
             net = debit - credit
             if month == first:
@@ -127,9 +138,9 @@ def _results(before: Rows, after: Rows, moves: dict[str, tuple[int, int]]) -> No
     went, came = _changed(before, after)
     old = {row[:3]: row[3:] for row in went}
     wanted: Rows = Counter()
-    for account, (first, amount) in moves.items():
+    for number, (first, amount) in moves.items():
         for month in range(first, 5):
-            key = ("DK", account, date(2026, month, 1))
+            key = ("DK", number, date(2026, month, 1))
             of_month, of_year = old.pop(key, NOTHING[:2])
             wanted[(*key, of_month + (amount if month == first else 0), of_year + amount)] += 1
     assert (old, came) == ({}, wanted)
@@ -157,10 +168,11 @@ def test_late_and_corrected_documents_change_their_own_rows_of_the_ageing(steps:
     assert len(new) == len(days) > 30
 
 
-def test_a_deleted_document_leaves_no_row_but_its_vouchers(steps: list[Step]) -> None:
+def test_a_deleted_document_leaves_its_vouchers_and_a_journal_waits_as_a_whole(steps: list[Step]) -> None:
     _, before, after = steps
-    _moved(before.trial_balance, after.trial_balance, {AR: (2, 0, 70), SALES: (2, 70, 0)})
-    _results(before.results, after.results, {SALES: (2, -70)})
+    posted = {AR: (2, 0, 70), SALES: (2, 70, 0), NEW: (4, 9, 0), LOSSES: (4, 0, 9)}
+    _moved(before.trial_balance, after.trial_balance, posted)
+    _results(before.results, after.results, {SALES: (2, -70), NEW: (4, -9), LOSSES: (4, 9)})
     went, _ = _changed(before.aging, after.aging)
     assert went == Counter({row: count for row, count in before.aging.items() if row[6] == "S90"})
 
