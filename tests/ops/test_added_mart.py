@@ -13,6 +13,7 @@ import pytest
 import yaml
 from tests.e2e.deployment import CHECKOUT, read_marts
 from tests.ops.world import PRODUCT, small_world, told
+from tests.warehouse.world import small_project
 
 from backoffice.errors import BackofficeError, PublishError
 from backoffice.ops import cycle
@@ -91,7 +92,9 @@ def query() -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, pg_server: Any) -> Any:
     """A project that built and published its marts."""
-    made = small_world(tmp_path_factory.mktemp("analyst"), pg_server.url(pg_server.create_database()))
+    folder = tmp_path_factory.mktemp("analyst")
+    project = small_project(CHECKOUT, folder)
+    made = small_world(project, folder / "home", pg_server.url(pg_server.create_database()))
     made.land(*LANDED)
     cycle.refresh(made.settings, "test")
     return made

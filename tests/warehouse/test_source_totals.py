@@ -29,7 +29,8 @@ TEXT = ("utf-8-sig", "utf-8")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A project whose sources are ledgers in files and a shop in a database, with the authority's example landed."""
     folder = tmp_path_factory.mktemp("totals")
-    settings = worlds.workspace(CHECKOUT, folder, {*worlds.CONTRACTS, "finance.gl_account"}, file_stable_seconds=0.0)
+    settings = worlds.workspace(CHECKOUT, folder, {*worlds.CONTRACTS, "finance.gl_account"})
+    settings = settings.model_copy(update={"file_stable_seconds": 0.0})
     contracts = load_contracts(settings.contracts_dir)
     shutil.copy(CHECKOUT / "sources" / "templates" / "saft_no.yaml", settings.sources_dir)
     products = {"name": "products", "canonical": "select count(*) as n from product", "equals": "select 1"}
