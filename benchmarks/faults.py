@@ -125,6 +125,7 @@ def keep(arguments: argparse.Namespace, rows: int, faults: list[Fault], findings
         Result("faults.made", score.visible, "faults"),
         Result("faults.recall", round(score.recall, 4), "", ">= 0.98"),
         Result("faults.false_rows", len(score.false), "rows", "= 0"),
+        Result("faults.asked", score.asked, "rows"),
         *(Result(f"faults.{kind}.recall", round(score.found[kind] / made, 4), "") for kind, made in score.kinds()),
         *(Result(f"faults.rule.{rule}.precision", round(share, 4), "") for rule, share in score.precision()),
     ]
@@ -132,6 +133,7 @@ def keep(arguments: argparse.Namespace, rows: int, faults: list[Fault], findings
         f"{arguments.days} days of the company, faults at {arguments.rate:g} times their usual rates and each kind "
         f"{arguments.least} times at least, mixed.",
         f"{UNSEEN} is a plausible wrong value that nothing can see; it keeps recall honest and is not counted in it.",
+        "asked: rows of warnings about what is no fault, such as a vendor's new bank account; they are published.",
         *(f"{kind}, {score.says[kind]}: {made} made, {score.found[kind]} found by {score.rules_of(kind)}."
           for kind, made in score.kinds()),
     ]  # fmt: skip

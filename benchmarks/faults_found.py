@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from backoffice.errors import AuditError
 from backoffice.settings import Settings
 from backoffice.simulate.company.history import faults_folder
 from backoffice.sources import SourceConfig
@@ -68,6 +69,7 @@ class Finding:
 
     rule: str
     names: frozenset[Name]
+    is_warning: bool = False
 
 
 def read_faults(settings: Settings, sources: dict[str, SourceConfig]) -> list[Fault]:
@@ -154,10 +156,18 @@ def read_totals(settings: Settings) -> list[Finding]:
             "as_of": str(meta.as_of(connection, generation)),
             "published_as_of": "1900-01-01 00:00:00+00",
         }
+    # a failing test keeps what is made of its models from being built
+    made = dbt.run_dbt(settings, ["run", "--select", "path:models/marts"], variables)
     results = dbt.run_dbt(settings, ["test", "--select", *tests], variables)
-    broken = {r.node.name: str(r.node.compiled_code) for r in results if str(r.status) in ("fail", "warn")}
+    if unable := [result.node.name for result in [*made, *results] if str(result.status) in ("error", "skipped")]:
+        raise AuditError(f"not judged: {', '.join(unable)}", where="dbt_project/", next_step="read dbt's log")
     with open_warehouse(settings) as connection:
-        return [Finding(name, _about(name, row)) for name, query in broken.items() for row in _dicts(connection, query)]
+        return [
+            Finding(result.node.name, _about(result.node.name, row), str(result.status) == "warn")
+            for result in results
+            if str(result.status) in ("fail", "warn")
+            for row in _dicts(connection, str(result.node.compiled_code))
+        ]
 
 
 def _about(test: str, row: dict[str, Any]) -> frozenset[Name]:
@@ -172,7 +182,7 @@ def _dicts(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, 
 
 
 class Score:
-    """Faults against findings."""
+    """Faults against findings. A warning takes nothing out: it asks, and may ask about what is no fault."""
 
     def __init__(self, faults: list[Fault], findings: list[Finding]) -> None:
         self._findings = findings
@@ -186,7 +196,9 @@ class Score:
         self.says = {fault.kind: fault.says for fault in faults}
         self.missed = [fault for fault, by in rules if not by and fault.kind != UNSEEN]
         known = {name for fault in faults for name in fault.names}
-        self.false = [finding for finding in findings if not finding.names & known]
+        unknown = [finding for finding in findings if not finding.names & known]
+        self.false = [finding for finding in unknown if not finding.is_warning]
+        self.asked = len(unknown) - len(self.false)
         self._rules_of: dict[str, Counter[str]] = defaultdict(Counter)
         for fault, by in rules:
             self._rules_of[fault.kind].update(by)
@@ -210,9 +222,10 @@ class Score:
 
     def rules_of(self, kind: str) -> str:
         """What found faults of a kind, the most frequent first."""
-        return ", ".join(f"{rule} ({count})" for rule, count in self._rules_of[kind].most_common()) or "nothing"
+        counted = sorted(self._rules_of[kind].items(), key=lambda item: (-item[1], item[0]))
+        return ", ".join(f"{rule} ({count})" for rule, count in counted) or "nothing"
 
     def precision(self) -> list[tuple[str, float]]:
         """Rules, and the share of what they named that has a fault."""
-        named, wrong = Counter(f.rule for f in self._findings), Counter(f.rule for f in self.false)
+        named, wrong = Counter(f.rule for f in self._findings if not f.is_warning), Counter(f.rule for f in self.false)
         return [(rule, 1 - wrong[rule] / count) for rule, count in sorted(named.items())]

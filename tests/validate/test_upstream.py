@@ -57,3 +57,12 @@ def test_a_test_below_that_passes_or_warns_keeps_nobody_waiting() -> None:
 def test_tests_of_the_same_models_are_all_believed() -> None:
     tests = {"one": result("fail", "movements"), "two": result("fail", "movements")}
     assert set(believed(tests, NODES)) == set(tests)
+
+
+def test_what_names_rows_comes_before_what_is_made_of_them() -> None:
+    misapplied = result("fail", "base_entry", "fct_invoices")
+    misapplied.node.config.meta = {"locator": {"entity": "entry"}}
+    tests = {"misapplied": misapplied, "open": result("fail", "movements"), "sums up": result("fail", "fct_invoices")}
+    assert set(believed(tests, NODES)) == {"misapplied", "sums up"}
+    misapplied.node.config.meta = {"locator": {"document": "d"}}
+    assert set(believed(tests, NODES)) == set(tests)

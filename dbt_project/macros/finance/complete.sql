@@ -13,6 +13,40 @@
     )
 {%- endmacro %}
 
+{#
+  Gaps in the numbers of an account's statements, as the SELECT of a CTE: first_missing, last_missing, and the day from
+  which on the account is not in sight. Statements in quarantine are not missing.
+#}
+{% macro missing_statements() -%}
+    select
+        n.source_relation,
+        n.bank_account_id,
+        n.number_before + 1 as first_missing,
+        n.sequence_number - 1 as last_missing
+    from (
+        select
+            s.source_relation,
+            s.bank_account_id,
+            s.sequence_number,
+            lag(s.sequence_number) over (
+                partition by s.source_relation, s.bank_account_id order by s.sequence_number
+            ) as number_before
+        from (
+            select f.source_relation, f.bank_account_id, f.sequence_number
+            from {{ ref('fct_bank_statements') }} as f
+            where f.sequence_number is not null
+            union all
+            select
+                q.source_relation,
+                {{ json_text('q.told', 'bank_account_id') }},
+                cast({{ json_text('q.told', 'sequence_number') }} as integer)
+            from {{ source('meta', 'quarantined') }} as q
+            where q.entity = 'bank_statement' and {{ json_text('q.told', 'sequence_number') }} is not null
+        ) as s
+    ) as n
+    where n.sequence_number > n.number_before + 1
+{%- endmacro %}
+
 {# Bank statements whose entries do not lead from their opening to their closing balance, as the SELECT of a CTE. #}
 {% macro statements_that_do_not_add_up() -%}
     select

@@ -58,17 +58,20 @@ moved as (
 {%- endmacro %}
 
 {#
-  CTE `orders_unseen`: orders of which a bill, or its line, is out: by what the rule that named the bill told (order_id
-  among its rows), or by the bill whose line waits. Without an order_id it is not known.
+  CTE `orders_unseen`: orders of which a bill, or its line, is out: by what the bill says, or by the bill whose line
+  waits. Null where it cannot be read.
 #}
 {% macro orders_unseen() -%}
 orders_unseen as materialized (
-    select distinct b.source_relation, {{ json_text('v.row_json', 'order_id') }} as order_id
-    from {{ source('meta', 'blocked_document') }} as b
-    left join {{ source('meta', 'verdict') }} as v
-        on v.document = b.document and v.source_relation = b.source_relation and v.document_key = b.document_key
-        and v.gate = 'mart'
-    where b.document = 'invoice'
+    select distinct q.source_relation, {{ json_text('q.told', 'order_id') }} as order_id
+    from {{ source('meta', 'quarantined') }} as q
+    where q.entity = 'invoice' and (q.told is null or {{ json_text('q.told', 'order_id') }} is not null)
+    union
+    select l.source_relation, i.order_id
+    from {{ source('meta', 'quarantined') }} as l
+    left join {{ ref('fct_invoices') }} as i
+        on i.source_relation = l.source_relation and i.invoice_id = {{ json_text('l.told', 'invoice_id') }}
+    where l.entity = 'invoice_line' and l.rule not in ('document', 'hold') and (l.told is null or i.order_id is not null)
     union
     select w.source_relation, i.order_id
     from {{ source('meta', 'waiting') }} as w

@@ -127,6 +127,14 @@ from apart as d
 inner join {{ ref('dim_gl_account') }} as a on a.gl_account_entity_key = d.gl_account_entity_key
 where d.difference <> d.difference_before
     and d.source_relation in ({{ relations_with(['bank_statement', 'bank_transaction', 'payment', 'gl_entry']) }})
+    -- what a missing statement tells is in no entry
+    and d.gl_account_entity_key not in (
+        select {{ key_of('b', 'gl_account_id') }}
+        from ({{ missing_statements() }}) as g
+        inner join {{ ref('base_bank_account') }} as b
+            on b.source_relation = g.source_relation and b.bank_account_id = g.bank_account_id
+        where b.gl_account_id is not null
+    )
     and {{ nothing_is_out(
         'd.source_relation', ['bank_statement', 'bank_transaction', 'payment', 'settlement', 'gl_entry', 'bank_account']
     ) }}

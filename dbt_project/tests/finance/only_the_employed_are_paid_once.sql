@@ -11,6 +11,7 @@ with slips as (
         p.source_relation,
         p.payslip_id,
         p.company_id,
+        p.employee_id,
         p.employee_entity_key,
         p.period_start,
         p.period_end,
@@ -46,5 +47,5 @@ select
 from slips as s
 where (s.repetition > 1 or s.payslip_key not in (select e.payslip_key from employed as e))
     and s.source_relation in ({{ relations_with(['payslip', 'employment', 'employee']) }})
-    and {{ nothing_is_out('s.source_relation', ['employment']) }}
+    and {{ nothing_is_out_of('employment', 'employee_id', 's.source_relation', 's.employee_id') }}
     and {{ not_released('payslip', 's.source_relation', 's.payslip_id') }}

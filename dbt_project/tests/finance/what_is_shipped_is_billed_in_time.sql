@@ -28,6 +28,7 @@ where s.direction = 'outbound' and s.status not in ('planned', 'picked', 'cancel
             and b.direction = 'receivable' and b.is_in_ledger
         where l.shipment_key = s.shipment_key and not l.is_deleted
     )
+    and {{ is_complete('shipment_line', 's.source_relation', 's.shipment_id') }}
     and not exists (
         select 1 from orders_unseen as u
         where u.source_relation = s.source_relation and coalesce(u.order_id, s.order_id) = s.order_id

@@ -20,7 +20,7 @@ import duckdb
 from backoffice.contracts import Contracts
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import MappedTable, mapped_tables
-from backoffice.validate.rows import all_located, document_name, located
+from backoffice.validate.rows import all_located, document_name, located, telling
 from backoffice.warehouse import meta
 from backoffice.warehouse.load import transaction
 
@@ -85,6 +85,7 @@ class _Settling:
             if self._any("affected"):
                 blocked, freed = self._settle_documents()
             changed = self._requalify()
+            self._tell()
         self._execute("DELETE FROM meta.settled")
         self._execute(
             f"""INSERT INTO meta.settled
@@ -301,6 +302,19 @@ class _Settling:
             f"""INSERT INTO meta.released BY NAME
             SELECT DISTINCT {_TRIPLE}, v.rule FROM ({mart}) AS v WHERE {_is_released("v")}"""
         )
+
+    def _tell(self) -> None:
+        """What the rows that are out belong to, as far as a mapping can read it."""
+        untold = "SELECT {} FROM meta.quarantined AS q WHERE q.told IS NULL AND q.entity IS NOT NULL"
+        reads = set(self._execute(untold.format("DISTINCT source, table_name, entity")).fetchall())
+        for item in self._items:
+            if (item.config.source, item.mapping.driver, item.table.name) in reads:
+                those = f"(r._batch_id, r._row_no) IN ({untold.format('(batch_id, row_no)')})"
+                self._execute(
+                    f"""UPDATE meta.quarantined AS q SET told = t.told FROM ({telling(item, those)}) AS t
+                    WHERE q.entity = '{item.table.name}' AND q.source = '{item.config.source}'
+                        AND q.batch_id = t.batch_id AND q.row_no = t.row_no"""
+                )
 
     def _requalify(self) -> int:
         """Keys whose old rows changed sides are built from all their versions again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from backoffice.sources.mapping import MappedTable, row_select
@@ -10,6 +11,7 @@ COLUMNS = """source VARCHAR, table_name VARCHAR, entity VARCHAR, source_relation
     document_key VARCHAR, key VARCHAR, batch_id VARCHAR, batch_seq BIGINT, row_no BIGINT, is_delete BOOLEAN,
     generation BIGINT"""
 """Columns of :func:`located`, as DuckDB types."""
+_BELONGS = re.compile(r"_id$|^source_document_type$|^sequence_number$")
 
 
 def document_name(item: MappedTable) -> str:
@@ -29,6 +31,18 @@ def located(item: MappedTable, condition: str = "true") -> str:
             '{document_name(item)}' AS document, CASE WHEN m._op <> 'd' THEN {_document_key(item, key)} END
             AS document_key, {key} AS key, m._batch_id AS batch_id, m._batch_seq AS batch_seq, m._row_no AS row_no,
             m._op = 'd' AS is_delete, m._generation AS generation
+        FROM ({row_select(item, rows)}) AS m"""
+
+
+def telling(item: MappedTable, condition: str) -> str:
+    """SELECT of raw rows that meet a condition (alias ``r``): ``batch_id``, ``row_no``, and ``told``, a JSON object of
+    the columns by which a row says what it belongs to.
+    """
+    names = [name for name in item.row_expressions() if _BELONGS.search(name)]
+    told = ", ".join(f"{name} := cast(m.{name} AS VARCHAR)" for name in names)
+    rows = f"(SELECT * FROM raw.{item.raw_name} AS r WHERE {condition})"
+    return f"""SELECT m._batch_id AS batch_id, m._row_no AS row_no,
+            {f"cast(to_json(struct_pack({told})) AS VARCHAR)" if told else "'{}'"} AS told
         FROM ({row_select(item, rows)}) AS m"""
 
 

@@ -1,8 +1,8 @@
 """Of tests that fail together, those nearest to the cause.
 
 A journal that does not balance makes its invoice look unposted and its account look wrong: who would believe every test
-of a build at once would put three documents out for one mistake. What fails on base tables alone comes first: tests of
-what is made of those tables are judged again once the cause is out.
+of a build at once would put three documents out for one mistake. What fails on base tables alone comes first, and what
+names single rows: tests of what is made of those tables are judged again once the cause is out.
 """
 
 from __future__ import annotations
@@ -12,20 +12,27 @@ from typing import Any
 
 
 def believed(tests: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[str, Any]:
-    """The results without failed tests over models that are made of base tables in which a test failed, too.
+    """The results without failed tests over models that are made of what another test failed on, too: base tables
+    alone, or whatever it is when it names rows.
 
     Args:
         tests: dbt's results by name.
         nodes: the manifest's nodes by their id.
     """
     failed = {name: _models(result.node) for name, result in tests.items() if _names_rows(result)}
-    first = [models for models in failed.values() if all(map(_is_base, models))]
+    above = {name: _above(models, nodes) for name, models in failed.items()}
+    first = [name for name, models in failed.items() if _is_first(models, tests[name])]
     later = {
         name
         for name, models in failed.items()
-        if not all(map(_is_base, models)) and any(base <= _above(models, nodes) for base in first)
+        if not all(map(_is_base, models))
+        and any(failed[cause] <= above[name] and not models <= above[cause] for cause in first)
     }
     return {name: result for name, result in tests.items() if name not in later}
+
+
+def _is_first(models: frozenset[str], result: Any) -> bool:
+    return all(map(_is_base, models)) or "entity" in result.node.config.meta["locator"]
 
 
 def _names_rows(result: Any) -> bool:

@@ -114,7 +114,8 @@ CREATE TABLE IF NOT EXISTS meta.decision (
 );
 
 -- the rows that are out now, derived from verdicts and decisions; one row per identity and cause. rule is the rule
--- the row itself breaks, or 'document' (another row of its document does), 'hold' (a person said so), 'fix' (replaced)
+-- the row itself breaks, or 'document' (another row of its document does), 'hold' (a person said so), 'fix' (replaced);
+-- told is a JSON object of what the row says it belongs to, by canonical column, for rules about what is not out
 CREATE TABLE IF NOT EXISTS meta.quarantined (
     source VARCHAR NOT NULL,
     table_name VARCHAR NOT NULL,
@@ -126,6 +127,7 @@ CREATE TABLE IF NOT EXISTS meta.quarantined (
     document VARCHAR,
     source_relation VARCHAR,
     document_key VARCHAR,
+    told VARCHAR,
     generation BIGINT NOT NULL
 );
 
@@ -323,7 +325,7 @@ FROM meta.batch_table AS b LEFT JOIN counted AS c USING (source, table_name, bat
 
 # What is derived from landing, and a column by which its present layout is known: (table, column, type) → tables
 _LAYOUTS = {
-    ("quarantined", "rule", "VARCHAR"): ("verdict_batch", "judged", "verdict", "quarantined", "waiting", "mapping"),
+    ("quarantined", "told", "VARCHAR"): ("verdict_batch", "judged", "verdict", "quarantined", "waiting", "mapping"),
     ("waiting", "key", "UUID"): ("waiting", "requalified", "touched"),
 }
 

@@ -93,6 +93,11 @@ def _a_national_id(row: Row) -> bool:
     return True
 
 
+def _cents_for_units(row: Row) -> bool:
+    row.update(price=amount(cents(row["price"]) * 100), net=amount(cents(row["net"]) * 100))
+    return True
+
+
 def _an_hour_more(row: Row) -> bool:
     row["hours"] += 1
     return True
@@ -123,5 +128,6 @@ ROWS = (
     Kind("F31", "crm.ticket", "a language that is no code", 10, in_row(_set("lang", "Danish"))),
     Kind("F32", "crm.ticket", "a national id in free text", 2, in_row(_a_national_id)),
     Kind("F33", "archive.document", "a contract approved without a legal check", 50, in_row(_a_contract_unchecked)),
+    Kind("F39", "erp.so_line", "a hundred times the price", 3, in_row(_cents_for_units)),
     Kind("F40", "hours.entry", "an hour too many, which nobody can see", 5, in_row(_an_hour_more)),
 )
