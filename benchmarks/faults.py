@@ -133,8 +133,8 @@ def keep(arguments: argparse.Namespace, rows: int, faults: list[Fault], findings
         f"{arguments.days} days of the company, faults at {arguments.rate:g} times their usual rates and each kind "
         f"{arguments.least} times at least, mixed.",
         f"{UNSEEN} is a plausible wrong value that nothing can see; it keeps recall honest and is not counted in it.",
-        "asked: rows of warnings about no single fault: a source's totals, which lack what is in quarantine, or a vendor's "
-        "new bank account. They take nothing out.",
+        "asked: rows of warnings about no single fault: a source's totals, which lack what is in quarantine, or a "
+        "vendor's new bank account. They take nothing out.",
         *(f"{kind}, {score.says[kind]}: {made} made, {score.found[kind]} found by {score.rules_of(kind)}."
           for kind, made in score.kinds()),
     ]  # fmt: skip
