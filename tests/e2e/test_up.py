@@ -136,12 +136,17 @@ def test_up_publish_and_down(installation: Installation) -> None:
     _add_a_source(installation)
 
     # the company lives: a newer version with more lines comes by itself
-    version = installation.until_newer_than(installation.version())
+    installation.until_newer_than(installation.version())
     installation.backoffice("down")
     left = [process.cmdline() for process in installation.processes()]
     assert left == [], "down leaves no process"
 
-    # started again it goes on where it was
+
+@pytest.mark.slow
+def test_started_again_it_goes_on_where_it_was(installation: Installation) -> None:
+    installation.backoffice("up")
+    version = installation.version()
+    installation.backoffice("down")
     installation.backoffice("up")
     assert installation.until_newer_than(version) > version
 

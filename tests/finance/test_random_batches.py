@@ -56,6 +56,7 @@ def _happening(framed: World, home: Path, seed: int) -> chance.Chance:
     return chance.Chance(world, random.Random(seed))
 
 
+@pytest.mark.slow
 def test_a_few_batches_equal_a_rebuild(framed: World, tmp_path: Path) -> None:
     happening = _happening(framed, tmp_path / "home", 1)
     for _ in range(4):

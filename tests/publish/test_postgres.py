@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import string
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -124,6 +125,23 @@ def test_unchanged_rows_are_not_written(warehouse, marts):
         after = marts.query(query)
         assert [after[0], after[2]] == [before[0], before[2]]
         assert after[1] != before[1]
+
+
+def test_many_rows_come_into_a_table_that_was_analyzed_empty(warehouse, marts):
+    """PostgreSQL believes it to be empty still; joined with it by a loop, what is inserted is read for each row."""
+    marts.publish(warehouse)
+    marts.execute(f"ANALYZE {LINES.relation}")
+    warehouse.build()
+    rows = 2000
+    warehouse.put(LINES, *(line(f"l{number}") for number in range(rows)))
+    marts.publish(warehouse)
+    assert_same(marts, warehouse)
+    read = "SELECT seq_scan FROM pg_stat_user_tables WHERE relid = %s::regclass AND n_tup_ins = %s"
+    deadline = time.monotonic() + 60
+    while not (found := marts.query(read, LINES.relation, rows)):
+        assert time.monotonic() < deadline, "statistics are told when the publisher has gone"
+        time.sleep(0.1)
+    assert found[0][0] < 20, "it is looked through for no row"
 
 
 def test_values_arrive_exactly(warehouse, marts):

@@ -214,7 +214,8 @@ def _random_batch(world: Any, rng: random.Random) -> list[tuple[str, str, dict[s
     return changes
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow  # a longer one of its kind, through whole cycles, is in tests/ops
+@pytest.mark.parametrize("seed", [1, 2])
 def test_incremental_equals_full(make_world: Callable[..., Any], seed: int) -> None:
     """Many small cycles, some never published, end with the same rows as one full build over the same landing."""
     rng = random.Random(seed)

@@ -290,11 +290,7 @@ def _random_sequence(make_world: Callable[..., Any], seed: int, cycles: int) -> 
     rebuilt(world, make_world)
 
 
-def test_a_random_sequence_ends_as_a_rebuild_does(make_world: Callable[..., Any]) -> None:
-    _random_sequence(make_world, 1, 6)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.parametrize("seed", range(1, 8))
 def test_many_random_sequences_end_as_a_rebuild_does(make_world: Callable[..., Any], seed: int) -> None:
     _random_sequence(make_world, seed, 15)

@@ -111,9 +111,13 @@ class TableWriter:
         )
 
     def _insert(self) -> int:
+        """Rows whose key is not there; the key's index says so, whatever PostgreSQL believes of the table's size.
+
+        With NOT EXISTS, a table that was analyzed while it was empty is read in full for each row, those that the
+        statement has just written included.
+        """
         return self._run(
-            "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged} AS s "
-            "WHERE NOT EXISTS (SELECT FROM {target} AS t WHERE t.{key} = s.{key})"
+            "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged} ON CONFLICT ({key}) DO NOTHING"
         )
 
     @property

@@ -19,23 +19,29 @@ with days as (
     group by d.source, d.table_name, d.gate, d.suite, d.rule
 ),
 
+-- documents that a rule named, and no row of them
+named as (
+    select b.document, b.source_relation, b.document_key, b.because
+    from {{ source('meta', 'blocked_document') }} as b
+    where not exists (
+        select 1 from {{ source('meta', 'quarantined') }} as o
+        where o.document = b.document and o.source_relation = b.source_relation and o.document_key = b.document_key
+            and o.rule = b.because
+    )
+),
+
+-- the rule that named the document took its rows out
 out_now as (
-    -- a rule that names a document and no row of it took its rows out
     select
         q.source,
         q.table_name,
-        coalesce(b.because, q.rule) as rule,
+        coalesce(n.because, q.rule) as rule,
         cast(count(distinct q.batch_id || '|' || cast(q.row_no as varchar)) as bigint) as quarantined_rows
     from {{ source('meta', 'quarantined') }} as q
-    left join {{ source('meta', 'blocked_document') }} as b
-        on q.rule = 'document' and b.document = q.document and b.source_relation = q.source_relation
-        and b.document_key = q.document_key
-        and not exists (
-            select 1 from {{ source('meta', 'quarantined') }} as o
-            where o.document = b.document and o.source_relation = b.source_relation and o.document_key = b.document_key
-                and o.rule = b.because
-        )
-    group by q.source, q.table_name, coalesce(b.because, q.rule)
+    left join named as n
+        on n.document = case q.rule when 'document' then q.document end
+        and n.source_relation = q.source_relation and n.document_key = q.document_key
+    group by q.source, q.table_name, coalesce(n.because, q.rule)
 )
 
 select
