@@ -1,8 +1,9 @@
 # Every target works from a fresh checkout: what is missing is installed first.
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Two test processes suit two cores; tests that start servers take ports of their own; which stay together, tests/conftest.py says.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# Two test processes suit two cores; tests that start servers take ports of their own; which stay together and which come
+# first, tests/conftest.py says.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push bench-faults bench-build soak

@@ -28,6 +28,15 @@ _TOGETHER = ("tests/finance/", "tests/ops/test_full_build", "tests/ops/test_rebu
 """Beginnings of tests that share what takes long to make: one process runs those of a folder, and those of ``ops``."""
 
 
+_FIRST = ("tests/ops/test_up", "tests/finance/", *_TOGETHER[1:])
+"""Beginnings of tests that take longest: what one process begins last, the other waits for."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; all others in the order of their folders."""
+    items.sort(key=lambda item: next((place for place, path in enumerate(_FIRST) if item.nodeid.startswith(path)), 99))
+
+
 class _Scheduler(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         together = next((path for path in _TOGETHER if nodeid.startswith(path)), None)

@@ -126,9 +126,9 @@ class _Statements:
 
     def place_of(self, entry: etree._Element) -> tuple[tuple[str | None, ...], int]:
         """Statement, account and IBAN of an entry, and its position, from 1."""
-        statement = entry.getparent()
-        if not self.position and statement is not None:  # its header stands before the first of them
-            found = _told(statement)
+        if not self.position:  # its header stands before the first of them
+            statement = entry.getparent()
+            found = _told(statement) if statement is not None else {}
             self.head = (found.get("Id"), *_account(found).values())
         self.position += 1
         return self.head, self.position

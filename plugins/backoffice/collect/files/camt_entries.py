@@ -1,25 +1,22 @@
 """Entries of bank statements, by column: what each says at its paths goes in, the columns of the format come out.
 
-Python touches each element once and each entry's values once; signs, days and choices between paths are made for all
-rows together.
+Thousands of entries have the same few shapes. Each is written as text by libxml2 and picked apart by the expression of
+its shape, so that Python touches an entry once and none of its elements; signs, days and choices between paths are made
+for all rows together.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from lxml import etree
 
-from backoffice.collect.files.xml import SMALL, leaf_places, leaves
-
-Values = tuple[str | None, ...]
+from backoffice.collect.files.xml import leaves
+from backoffice.collect.files.xml_shape import Shape, Values, shape_of
 
 _OWN = (
     *("Amt", "CdtDbtInd", "Sts/Cd", "Sts", "NtryRef", "AcctSvcrRef", "RvslInd", "AddtlNtryInf"),
@@ -33,9 +30,11 @@ _OF_A_DETAIL = (
     *(f"RltdPties/{side}{path}" for side in ("Dbtr", "Cdtr") for path in ("/Nm", "/Pty/Nm", "Acct/Id/IBAN")),
 )
 _DETAILS = "NtryDtls"
-_PREFIX = f"{_DETAILS}/TxDtls/"
+_TRANSACTION = f"{_DETAILS}/TxDtls"
+_PREFIX = f"{_TRANSACTION}/"
 _PATHS = (*_OWN, *(f"{_PREFIX}{path}" for path in _OF_A_DETAIL))
 _CURRENCY = "Amt@Ccy"
+_ASKED = (*_PATHS, _CURRENCY)
 _HEAD = ("statement_id", "account", "iban")
 _TEXTS = frozenset({"RmtInf/Ustrd", f"{_PREFIX}RmtInf/Ustrd", "AddtlNtryInf"})
 
@@ -46,8 +45,8 @@ class Entries:
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     booked: Decimal = Decimal(0)
-    _last: tuple[list[str], list[int]] = ([], [])
-    _shape: _Shape | None = None
+    _shape: Shape | None = None
+    _details: str = ""
 
     def add(self, entry: etree._Element, head: Values, position: int) -> None:
         """Take an entry in: one row, or one for each transaction when those add up to it.
@@ -57,24 +56,16 @@ class Entries:
             head: statement, account and IBAN.
             position: of the entry in its statement, from 1.
         """
-        tags: list[str] = []
-        sizes: list[int] = []
-        texts: list[str | None] = []
-        for node in entry.iter():  # one loop, in which no element outlives its turn, is the cheapest way lxml has
-            tags.append(node.tag)
-            sizes.append(len(node))
-            texts.append(node.text)
-        if (tags, sizes) != self._last:
-            self._last, self._shape = (tags, sizes), _shape(tuple(tags), tuple(sizes)) if len(tags) <= SMALL else None
-        shape = self._shape
-        if shape is None:
+        text = etree.tostring(entry, encoding="unicode", with_tail=False)
+        values = self._shape.values(text) if self._shape else None
+        if not values:  # of another shape than the entry before
+            self._shape, self._details = _shape(text)
+            values = self._shape.values(text) if self._shape else None
+        if not values:
             self._add_by_path(entry, head, position)
             return
-        texts.append(None)
-        values = shape.values(texts)
-        currency = None if shape.amount is None else entry[shape.amount].get("Ccy")
         self.booked += _booked(values)
-        self.rows.append((*head, str(position), "1", shape.details, currency, *values))
+        self.rows.append((*head, str(position), "1", self._details, *values))
 
     def _add_by_path(self, entry: etree._Element, head: Values, position: int) -> None:
         """The same for an entry with several transactions, or with several texts at one path."""
@@ -84,57 +75,23 @@ class Entries:
         self.booked += _booked(tuple(map(own.get, _OWN)))
         for number, (values, amount) in enumerate(_split(own, found), 1):
             told = map((own | {"Amt": amount}).get, _OWN)
-            counted = (str(position), str(number), str(len(details)), own.get(_CURRENCY))
-            self.rows.append((*head, *counted, *told, *map(values.get, _OF_A_DETAIL)))
+            counted = (str(position), str(number), str(len(details)))
+            self.rows.append((*head, *counted, *told, *map(values.get, _OF_A_DETAIL), own.get(_CURRENCY)))
 
     def take(self) -> pa.RecordBatch:
         """The rows so far, as columns of text; none are left."""
-        names = (*_HEAD, "position", "detail", "details", _CURRENCY, *_PATHS)
+        names = (*_HEAD, "position", "detail", "details", *_ASKED)
         columns = zip(*self.rows, strict=True) if self.rows else [()] * len(names)
         raw = {name: _text(values) for name, values in zip(names, columns, strict=True)}
         self.rows = []
         return pa.RecordBatch.from_pydict(_columns(raw))
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Where an entry of one shape has its values.
-
-    Attributes:
-        values: picks the text of each path of ``_PATHS`` out of those of all elements, followed by None.
-        details: its transactions, none or one.
-    """
-
-    values: Callable[[list[str | None]], Values]
-    amount: int | None
-    details: str
-
-
-@functools.lru_cache(maxsize=256)
-def _shape(tags: tuple[str, ...], sizes: tuple[int, ...]) -> _Shape | None:
-    """The shape of an entry by the names and children of its elements; None when a path has several values."""
-    places: dict[str, int] = {}
-    for place, path in leaf_places(tags, sizes):
-        if path in places and path in _PATHS:
-            return None
-        places[path] = place
-    if sum(tag.rpartition("}")[2] == "TxDtls" for tag in tags) > 1:
-        return None
-    has_detail = any(f"{path}/".startswith(_PREFIX) for path in places)
-    amount = _children(sizes).index(places["Amt"]) if "Amt" in places else None
-    return _Shape(itemgetter(*(places.get(path, -1) for path in _PATHS)), amount, str(int(has_detail)))
-
-
-def _children(sizes: tuple[int, ...]) -> list[int]:
-    """Places of the first element's own children, in the order of the document."""
-    found, place = [], 1
-    for _ in range(sizes[0]):
-        found.append(place)
-        open_elements = 1
-        while open_elements:
-            open_elements += sizes[place] - 1
-            place += 1
-    return found
+def _shape(text: str) -> tuple[Shape | None, str]:
+    """The shape of an entry that is one row, and how many transactions it has; no shape for an entry of several."""
+    shape = shape_of(text, _ASKED)
+    details = shape.counts.get(_TRANSACTION, 0) if shape else 0
+    return (shape if details < 2 else None), str(details)
 
 
 def _read(entry: etree._Element, details: list[etree._Element]) -> tuple[dict[str, str], list[dict[str, str]]]:

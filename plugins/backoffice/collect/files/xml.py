@@ -41,7 +41,7 @@ def document(raw: Path) -> etree._Element:
     """
     with _well_formed():
         namespace = _refuse_document_type(raw)
-        parser = etree.XMLParser(remove_blank_text=True, **_SAFE, **_PLAIN)
+        parser = etree.XMLParser(remove_blank_text=True, collect_ids=False, **_SAFE, **_PLAIN)
         declared = f' xmlns="{namespace}"'.encode()
         # blanks, so that lines and columns stay; of a path lxml raises OSError for some broken bytes
         return etree.fromstring(raw.read_bytes().replace(declared, b" " * len(declared), 1), parser)
