@@ -1,12 +1,12 @@
 # Every target works from a fresh checkout: what is missing is installed first.
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Two test processes suit two cores; tests that start servers take ports of their own; which stay together and which come
+# Three test processes keep two cores busy, for many tests wait for servers. Tests that start servers take ports of their own; which stay together and which come
 # first, tests/conftest.py says.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down reset status test test-full lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push bench-faults bench-build soak
+.PHONY: help setup up down reset status test test-full test-tools lint format lock bench-freshness bench-rivals bench-bulk bench-camt bench-cdc bench-refresh bench-rate bench-push bench-faults bench-build bench-company soak
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -29,11 +29,14 @@ reset: $(INSTALLED) ## Stop the platform and delete all its data (YES=1 does not
 status: $(INSTALLED) ## Show processes, sources and what is published.
 	@$(BIN)/backoffice status
 
-test: lint ## What CI runs: lint, types and all tests but the slow ones.
+test: lint test-tools ## What CI runs: lint, types and all tests but the slow ones.
 	$(PYTEST) -m "not slow"
 
-test-full: lint ## All tests, also those that take minutes.
+test-full: lint test-tools ## All tests, also those that take minutes.
 	$(PYTEST)
+
+test-tools: ## Install what tests need besides: a browser.
+	@scripts/test_tools.sh
 
 lint: $(INSTALLED) ## Check style, formatting, types, generated files and the conventions of the dbt project.
 	$(BIN)/ruff check
@@ -78,6 +81,9 @@ bench-rate: $(INSTALLED) ## Find the largest rate of changes that is in the mart
 
 bench-push: $(INSTALLED) ## Measure the durable events a second that the push endpoint accepts.
 	$(BIN)/python benchmarks/push.py
+
+bench-company: $(INSTALLED) ## Measure how long changes of the whole company take to be in the marts, and what cycles are made of.
+	$(BIN)/python benchmarks/company.py
 
 bench-build: $(INSTALLED) ## Measure a full build of ten million journal lines beside its SQL alone.
 	$(BIN)/python benchmarks/build.py

@@ -28,7 +28,7 @@ _TOGETHER = ("tests/finance/", "tests/ops/test_full_build", "tests/ops/test_rebu
 """Beginnings of tests that share what takes long to make: one process runs those of a folder, and those of ``ops``."""
 
 
-_FIRST = ("tests/ops/test_up", "tests/finance/", *_TOGETHER[1:])
+_FIRST = ("tests/e2e/test_up", "tests/finance/", *_TOGETHER[1:])
 """Beginnings of tests that take longest: what one process begins last, the other waits for."""
 
 
