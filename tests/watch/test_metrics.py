@@ -50,7 +50,7 @@ def test_every_figure_is_what_the_files_say(world, watcher):
     world.land(NOW - 40, rows=3)
     world.land(NOW - 20)
     beat(world, NOW - 5)
-    world.tell(NOW - 30, published_seq=1, steps={"load": 0.2, "transform": 1.0}, generation=7)
+    world.tell(NOW - 30, published_seq=1, steps={"load": 0.2, "models": 0.5, "tests": 0.4, "build": 1.0}, generation=7)
     write_slot(
         world.settings,
         SlotHealth(
@@ -88,7 +88,8 @@ def test_every_figure_is_what_the_files_say(world, watcher):
     assert found("publication_withheld") == found("publication_held") == 0
     assert found("status_age_seconds") == 30
     assert found("slot_retained_bytes", source="shop") == 123
-    assert found("step_seconds_sum", step="transform") == 1.0
+    assert found("step_seconds_sum", step="build") == 1.0
+    assert found("cycle_seconds_sum") == pytest.approx(1.2), "what a build is made of does not count beside it"
     assert found("cycle_seconds_count") == 1
     assert found("disk_free_bytes") > 0
 

@@ -21,6 +21,7 @@ from backoffice.contracts import load_contracts
 from backoffice.durable import storage_errors
 from backoffice.errors import AuditError, ValidationError
 from backoffice.landing import LocalBatchStore
+from backoffice.publish.status import PARTS_OF_BUILD
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
 from backoffice.sources.mapping import usable_sources
@@ -164,7 +165,7 @@ def _audit(
 
     checks = auditing.test_checks(connection, built.tests) + auditing.check_books(connection, generation)
     invariants.record_results(connection, generation, built.tests)
-    for kind in ("models", "tests"):
+    for kind in sorted(PARTS_OF_BUILD):
         _record_time(connection, generation, kind, built.seconds(kind))
     _time(connection, generation, "build", started)
     try:

@@ -109,10 +109,15 @@ class HoldStatus(BaseModel):
         )
 
 
+PARTS_OF_BUILD = frozenset({"models", "tests"})
+"""What a build's seconds are told by besides."""
+
+
 class Status(BaseModel):
     """What readers see and why; the version fields are empty until the first publication.
 
-    ``steps`` are the seconds each step of the newest generation took; ``status.json`` has them.
+    ``steps`` are the seconds each step of the newest generation took, and those of ``PARTS_OF_BUILD``, which are of
+    its build; ``status.json`` has them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -130,6 +135,12 @@ class Status(BaseModel):
     models: tuple[TableChange, ...] = ()
     generations: tuple[GenerationStatus, ...] = ()
     invariants: tuple[InvariantStatus, ...] = ()
+
+    @property
+    def cycle_seconds(self) -> float:
+        """Seconds the newest generation took."""
+        return sum(seconds for step, seconds in self.steps.items() if step not in PARTS_OF_BUILD)
+
     hold: HoldStatus = HoldStatus()
 
 

@@ -84,7 +84,7 @@ class Metrics(Collector):
             self._timed = mark
             for step, seconds in status.steps.items():
                 self._step_seconds.labels(step).observe(seconds)
-            self._cycle_seconds.observe(sum(status.steps.values()))
+            self._cycle_seconds.observe(status.cycle_seconds)
 
 
 def _gauge(name: str, text: str, samples: Iterable[Sample], *labels: str) -> GaugeMetricFamily:
