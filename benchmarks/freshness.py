@@ -22,8 +22,8 @@ from backoffice.settings import Settings
 from backoffice.simulate import connect, paused
 from freshness_load import Load, LoadResult, plan
 from freshness_watch import Comparison, Landed, MartWatch, airflow_steps, compare, landed_orders, last_batch
+from own_platform import shop_platform
 from results import Result, record, show
-from shop_platform import shop_platform
 
 SECTION = "Freshness: commit to landing, commit to mart"
 _LATE_SECONDS = 0.1

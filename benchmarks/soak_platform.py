@@ -19,7 +19,7 @@ from backoffice.ops.postgres_process import postmaster
 from backoffice.ops.process import session_members
 from backoffice.ops.state import read_state, running_supervisor
 from backoffice.simulate import connect
-from shop_platform import ShopPlatform
+from own_platform import ShopPlatform
 
 log = logging.getLogger(__name__)
 

@@ -144,6 +144,12 @@ class Settings(BaseSettings):
     )
     demo_seed: int = Field(1, description="Seed of the company: the same one gives the same history.")
     demo_days: int = Field(365, gt=0, description="Days of history the company begins with.")
+    demo_missed_days: int = Field(
+        0, ge=0, description="Days before today that are not its history: the company makes up for them as it starts."
+    )
+    demo_changes_per_second: float = Field(
+        0.0, ge=0, description="Changes a second while the company makes up for what it missed; 0 is all at once."
+    )
     demo_orders_per_second: float = Field(0.5, description="Orders a second in the demo shop.")
 
     @property

@@ -20,6 +20,7 @@ from tests.simulate.company.fast import settings_of
 from backoffice.contracts import load_contracts
 from backoffice.errors import SettingsError, StorageError
 from backoffice.onboard.check import check_mapping
+from backoffice.settings import Settings
 from backoffice.simulate.company import engine, history, live, papers
 from backoffice.simulate.company.helpdesk import Helpdesk, event_id
 from backoffice.simulate.company.history import (
@@ -33,6 +34,7 @@ from backoffice.simulate.company.history import (
     prepare,
     world_path,
 )  # fmt: skip
+from backoffice.simulate.company.start import plan_of
 from backoffice.simulate.company.tables import DATABASES, columns, keys, newest
 
 TODAY = date(2026, 3, 3)
@@ -192,6 +194,40 @@ def test_days_that_were_missed_are_made_up_for(home, past):
 
     live.run(home, stop, clock)
     assert_systems_hold(home, changes + days[0] + days[1], days[:2])
+
+
+@pytest.mark.parametrize("home", [{"demo_changes_per_second": 400.0}], indirect=True)
+def test_missed_days_are_made_up_for_at_a_pace(home, past, monkeypatch):
+    """Nothing comes before its turn, what has one moment comes together, and in the end all of it is there."""
+    world = load(home)
+    changes = engine.play(world, TODAY)
+    passed, told, stop = [0.0], [], threading.Event()
+    monkeypatch.setattr(live.time, "monotonic", lambda: passed[0])
+    pace = live.Pace(400.0, changes)
+    monkeypatch.setattr(live, "Pace", lambda *_: pace)
+
+    def clock() -> datetime:
+        passed[0] += 0.25
+        with connect(home, "erp") as connection:
+            told.append(connection.execute("SELECT place FROM simulator.progress").fetchone()[0])
+        if load(home).today == TODAY:
+            stop.set()
+        return MIDNIGHT + timedelta(days=1)
+
+    live.run(home, stop, clock)
+    moments = sorted(change.at for change in changes)
+    of_erp = [change.at for change in changes if change.system == "erp"]
+    for looks, place in enumerate(told[:-2]):
+        due = [at for at in moments if at <= moments[100 * looks - 1]] if looks else []
+        assert place <= len(due)
+        assert place == sum(at <= due[-1] for at in of_erp) if due else place == 0
+    assert len(told) > len(changes) / 100
+    assert_systems_hold(home, list(past[1]) + changes, [changes])
+
+
+def test_a_history_may_end_before_today():
+    settings = Settings(demo_seed=3, demo_days=30, demo_missed_days=4)
+    assert plan_of(settings, TODAY) == Plan(3, TODAY - timedelta(days=4), 30)
 
 
 def test_what_is_not_due_is_not_told(home, past):

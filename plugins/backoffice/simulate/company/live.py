@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _BATCH = 500
 _LOOK_SECONDS = 1.0
+_LOOK_SECONDS_AT_A_PACE = 0.1
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.5, 15.0
 Clock = Callable[[], datetime]
 
@@ -110,6 +112,32 @@ class HelpdeskOutlet:
         return self._reached == len(self._changes)
 
 
+class Pace:
+    """How far a day may have come when what is due is not told all at once.
+
+    Args:
+        rate: changes a second; 0 for as many as are due.
+        changes: of the day.
+
+    Attributes:
+        is_behind: whether something is due that was not let through yet.
+    """
+
+    def __init__(self, rate: float, changes: Sequence[Change]) -> None:
+        self._rate, self._began = rate, time.monotonic()
+        self._moments = sorted(change.at for change in changes)
+        self.is_behind = False
+
+    def until(self, now: datetime) -> datetime:
+        """The moment until which changes are told, all of a moment together: what belongs together comes together."""
+        due = bisect_right(self._moments, now)
+        allowed = int((time.monotonic() - self._began) * self._rate)
+        self.is_behind = bool(self._rate) and allowed < due
+        if not self.is_behind:
+            return now
+        return self._moments[allowed - 1] if allowed else self._moments[0] - timedelta(microseconds=1)
+
+
 def outlets(settings: Settings, day: date, changes: list[Change]) -> list[Outlet]:
     """All systems, for the changes of a day."""
     made: list[Outlet] = [DatabaseOutlet(settings, system, day, changes) for system in DATABASES]
@@ -149,14 +177,14 @@ def _live_a_day(settings: Settings, stop: threading.Event, clock: Clock) -> None
         kinds = faults.chosen(world.fault_kinds)
         changes, made = faults.make(papers.as_sent(changes), kinds, world.seed, day, world.faults)
         faults.keep(faults_folder(settings), day.isoformat(), made)
-    systems = outlets(settings, day, changes)
+    systems, pace = outlets(settings, day, changes), Pace(settings.demo_changes_per_second, changes)
     ends = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
     log.info("%s: %d changes at %g times the usual volume", day, len(changes), world.volume)
     while not stop.is_set():
-        now = clock()
+        now = pace.until(clock())
         whole = [system.advance(now) for system in systems]
         if all(whole) and now >= ends:
             wish(settings, world)
             save(settings, world)
             return
-        stop.wait(_LOOK_SECONDS)
+        stop.wait(_LOOK_SECONDS_AT_A_PACE if pace.is_behind else _LOOK_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from backoffice.addresses import LOOPBACK
 from backoffice.settings import Settings
@@ -18,8 +18,9 @@ _SURVEYS_URL = "NORDLYS_SURVEYS_URL"
 
 
 def plan_of(settings: Settings, today: date | None = None) -> Plan:
-    """The history the settings ask for; it ends the day before ``today`` (UTC)."""
-    return Plan(settings.demo_seed, today or datetime.now(UTC).date(), settings.demo_days)
+    """The history the settings ask for; it ends the day before ``today`` (UTC) and the days that are made up for."""
+    lived_from = (today or datetime.now(UTC).date()) - timedelta(days=settings.demo_missed_days)
+    return Plan(settings.demo_seed, lived_from, settings.demo_days)
 
 
 def company_variables(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A platform of its own whose only source is the small shop, started and stopped as `backoffice up` and `down` do."""
+"""A platform of its own, of the small shop or of the living company, started and stopped as `backoffice up` does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +19,25 @@ from backoffice.settings import Settings
 from lab import CHECKOUT, SHOP, free_port, make_project
 
 _UP_SECONDS = 900.0
-_PORTS = ("source_port", "platform_port", "airflow_port", "watch_port", "push_port")
+_PORTS = ("source_port", "platform_port", "airflow_port", "watch_port", "push_port", "demo_api_port")
 _LINKED = ("dags", "plugins")
+_OF_A_PROJECT = ("contracts", "dbt_project", "expectations", "sources")
 
 
-class ShopPlatform:
+class OwnPlatform:
     """Home, project, ports and processes.
 
     Args:
         folder: made when it is not there; `home` and `project` are written into it.
+        project: of contracts, models and sources, below the folder.
         values: settings that differ from the defaults.
     """
 
-    def __init__(self, folder: Path, **values: Any) -> None:
-        project = make_project(folder, yaml.safe_load(SHOP.read_text(encoding="utf-8"))).project_dir
+    def __init__(self, folder: Path, project: Path, **values: Any) -> None:
         for name in _LINKED:
             (project / name).symlink_to(CHECKOUT / name)
         values |= {name: free_port() for name in _PORTS}
-        values |= {"project_dir": project, "home": folder / "home", "demo_kind": "shop"}
+        values |= {"project_dir": project, "home": folder / "home"}
         values |= {"start_timeout_seconds": _UP_SECONDS}
         self.settings = Settings(**values)
         self.environment = {
@@ -61,8 +62,26 @@ class ShopPlatform:
         reset(self.settings)
 
 
+class ShopPlatform(OwnPlatform):
+    """One whose only source is the small shop."""
+
+    def __init__(self, folder: Path, **values: Any) -> None:
+        project = make_project(folder, yaml.safe_load(SHOP.read_text(encoding="utf-8"))).project_dir
+        super().__init__(folder, project, demo_kind="shop", **values)
+
+
+class CompanyPlatform(OwnPlatform):
+    """One whose sources are the project's own: the nine systems of the living company."""
+
+    def __init__(self, folder: Path, **values: Any) -> None:
+        project = folder / "project"
+        for name in _OF_A_PROJECT:
+            shutil.copytree(CHECKOUT / name, project / name, ignore=shutil.ignore_patterns("target", "logs"))
+        super().__init__(folder, project, demo_kind="company", **values)
+
+
 @contextlib.contextmanager
-def shop_platform() -> Iterator[Settings]:
+def running(kind: Callable[[Path], OwnPlatform]) -> Iterator[OwnPlatform]:
     """A running platform below a temporary folder, which goes with it.
 
     Raises:
@@ -70,12 +89,19 @@ def shop_platform() -> Iterator[Settings]:
     """
     folder = Path(tempfile.mkdtemp(prefix="backoffice-bench-", dir=os.environ.get("BENCH_DIR")))
     folder.chmod(0o755)  # as root the servers are another user
-    platform = ShopPlatform(folder)
+    platform = kind(folder)
     try:
         if platform.begin_start().wait():
             sys.exit(f"the platform did not start:\n{(folder / 'up.log').read_text(encoding='utf-8')[-2000:]}")
-        yield platform.settings
+        yield platform
     finally:
         platform.down()
         platform.remove()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def shop_platform() -> Iterator[Settings]:
+    """Settings of a running platform of the shop, as of :func:`running`."""
+    with running(ShopPlatform) as platform:
+        yield platform.settings
