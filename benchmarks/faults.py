@@ -41,7 +41,7 @@ from backoffice.simulate.company.sender import send
 from backoffice.simulate.company.start import company_variables, plan_of
 from backoffice.sources import SourceConfig, load_sources
 from backoffice.warehouse.connection import open_warehouse
-from faults_found import UNSEEN, Fault, Finding, Score, read_faults, read_findings, read_totals
+from faults_found import HARMLESS, UNSEEN, Score, out_for_another_reason, read_faults, read_findings, read_totals
 from lab import free_port
 from results import Result, record, show
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=120)
     parser.add_argument("--rate", type=float, default=10.0, help="times the usual rates")
     parser.add_argument("--least", type=int, default=4, help="of each kind, as far as there are rows for it")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=11)
     arguments = parser.parse_args()
     with company(arguments) as settings:
         sources = load_sources(settings.sources_dir)
@@ -67,7 +67,9 @@ def main() -> None:
         findings = read_findings(settings, sources) + read_totals(settings)
         with open_warehouse(settings) as connection:
             rows = connection.execute("SELECT sum(landed_rows) FROM meta.books").fetchall()[0][0]
-    keep(arguments, int(rows), faults, findings)
+        score = Score(faults, findings)
+        hidden = out_for_another_reason(settings, sources, score.missed)
+    keep(arguments, int(rows), score, hidden)
 
 
 @contextlib.contextmanager
@@ -117,29 +119,42 @@ def collect_all(settings: Settings, sources: dict[str, SourceConfig]) -> None:
             part.join()
 
 
-def keep(arguments: argparse.Namespace, rows: int, faults: list[Fault], findings: list[Finding]) -> None:
-    """Keep and print the figures; the exit code is not 0 when something was named without a fault."""
-    score = Score(faults, findings)
+def keep(arguments: argparse.Namespace, rows: int, score: Score, hidden: list[bool]) -> None:
+    """Keep and print the figures; the exit code is not 0 when something was named without a fault.
+
+    Args:
+        arguments: of the run.
+        rows: that landed.
+        score: faults against findings.
+        hidden: of each fault that was missed, whether its row is out for another reason.
+    """
     results = [
         Result("faults.rows", rows, "rows"),
         Result("faults.made", score.visible, "faults"),
         Result("faults.recall", round(score.recall, 4), "", ">= 0.98"),
+        Result("faults.missed", len(score.missed), "faults"),
+        Result("faults.missed_in_rows_that_are_out", sum(hidden), "faults"),
         Result("faults.false_rows", len(score.false), "rows", "= 0"),
         Result("faults.asked", score.asked, "rows"),
         *(Result(f"faults.{kind}.recall", round(score.found[kind] / made, 4), "") for kind, made in score.kinds()),
         *(Result(f"faults.rule.{rule}.precision", round(share, 4), "") for rule, share in score.precision()),
     ]
     notes = [
-        f"{arguments.days} days of the company, faults at {arguments.rate:g} times their usual rates and each kind "
-        f"{arguments.least} times at least, mixed.",
-        f"{UNSEEN} is a plausible wrong value that nothing can see; it keeps recall honest and is not counted in it.",
+        f"{arguments.days} days of the company of seed {arguments.seed}, faults at {arguments.rate:g} times their "
+        f"usual rates and each kind {arguments.least} times at least, mixed.",
+        f"{UNSEEN} is a plausible wrong value that nothing can see; it keeps recall honest and is not counted in it. "
+        f"{HARMLESS} is not counted either: what is told twice counts once, and that is looked for.",
+        "missed in rows that are out: the row is in quarantine with its document, or waits for a parent that is out. "
+        "Its own mistake is looked for when it comes back.",
         "asked: rows of warnings about no single fault: a source's totals, which lack what is in quarantine, or a "
         "vendor's new bank account. They take nothing out.",
-        *(f"{kind}, {score.says[kind]}: {made} made, {score.found[kind]} found by {score.rules_of(kind)}."
-          for kind, made in score.kinds()),
-    ]  # fmt: skip
-    for fault in score.missed[:40]:
-        print(f"not found: {fault.kind} {sorted(map(str, fault.names))[:3]}")
+        *(
+            f"{kind}, {score.says[kind]}: {made} made, {score.found[kind]} found by {score.rules_of(kind)}."
+            for kind, made in score.kinds()
+        ),
+    ]
+    for fault, is_out in list(zip(score.missed, hidden, strict=True))[:40]:
+        print(f"not found{', its row is out' if is_out else ''}: {fault.kind} {sorted(map(str, fault.names))[:3]}")
     for finding in score.false[:40]:
         print(f"false: {finding.rule} {sorted(map(str, finding.names))}")
     record(SECTION, results, notes)

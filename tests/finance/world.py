@@ -119,6 +119,7 @@ DEFAULTS: dict[str, Row] = worlds.DEFAULTS | {
     "sales_order": worlds.DEFAULTS["sales_order"] | {"company_id": "DK", "customer_id": "C1", "received_at": AT},
     "shipment": {"direction": "outbound", "status": "delivered", "shipped_at": AT, "currency_code": "DKK"},
     "shipment_line": {},
+    "shipment_event": {"event_type": "picked_up"},
     "payroll_run": {"company_id": "DK", "run_type": "regular", "status": "paid", "currency_code": "DKK"},
     "payslip": {
         "employee_tax": 0,

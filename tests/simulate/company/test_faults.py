@@ -113,5 +113,7 @@ def test_rules_of_the_contracts_see_them(source, seen, sixty_days, tmp_path):
     report = check_mapping(COMPANY / f"{source}.yaml", load_contracts(settings.contracts_dir), settings, full=True)
     found = Counter({finding.column: finding.rows for finding in report.findings})
     logged = Counter(column for fault in made for number, column in seen if fault.fault == number)
+    twice = sum(fault.fault == "F01" for fault in made)
+    logged += Counter({"Hændelse": twice})  # the second line of a key
     assert made
     assert found == logged

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backoffice.simulate.company import camt_file, sheets, ubl_file
 from backoffice.simulate.company.book import Change, Row
-from backoffice.simulate.company.tables import OTHER_KEYS
+from backoffice.simulate.company.tables import AGAIN, OTHER_KEYS
 
 FOLDERS = {
     "bank.statement": "bank",
@@ -69,8 +69,7 @@ def as_sent(changes: Sequence[Change]) -> list[Change]:
     last: dict[tuple[object, ...], int] = {}
     for index, change in enumerate(changes):
         if change.table in _GATHERED:
-            key = (change.table, _sent_at(change), *(change.row[name] for name in OTHER_KEYS[change.table]))
-            last[key] = index
+            last[change.table, sent_at(change), *_key(change.table, change.row)] = index
     kept = set(last.values())
     return [change for index, change in enumerate(changes) if change.table not in _GATHERED or index in kept]
 
@@ -80,7 +79,7 @@ def of_day(changes: Iterable[Change]) -> list[Paper]:
     groups: dict[tuple[str, datetime, str], list[Row]] = {}
     for change in changes:
         if change.table in FOLDERS:
-            at = _sent_at(change)
+            at = sent_at(change)
             groups.setdefault((change.table, at, _name(change, f"{at:%Y%m%dT%H%M}")), []).append(change.row)
     papers = [Paper(at, name, table, _newest(table, rows)) for (table, at, name), rows in groups.items()]
     return sorted(papers, key=lambda paper: (paper.at, paper.name))
@@ -102,7 +101,11 @@ def of_history(changes: Iterable[Change], today: date) -> list[Paper]:
 
 def _newest(table: str, records: list[Row]) -> tuple[Row, ...]:
     """A file tells each thing once, as it is when the file is sent."""
-    return tuple({tuple(row[name] for name in OTHER_KEYS[table]): row for row in records}.values())
+    return tuple({_key(table, row): row for row in records}.values())
+
+
+def _key(table: str, row: Row) -> tuple[object, ...]:
+    return (*(row[name] for name in OTHER_KEYS[table]), row.get(AGAIN))
 
 
 def write(inbox: Path, papers: Iterable[Paper]) -> Iterator[Path]:
@@ -118,7 +121,8 @@ def write(inbox: Path, papers: Iterable[Paper]) -> Iterator[Path]:
             yield path
 
 
-def _sent_at(change: Change) -> datetime:
+def sent_at(change: Change) -> datetime:
+    """When the file with a record is sent."""
     gathered = _GATHERED.get(change.table)
     if gathered is None:
         return change.at

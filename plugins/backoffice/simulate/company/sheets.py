@@ -13,7 +13,7 @@ import xlsxwriter
 from backoffice.simulate.company.book import Row
 from backoffice.simulate.company.money import amount
 
-_COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 _SCANS = ("Hændelse", "Sporingsnr", "Reference", "Kode", "Sted", "Tidspunkt", "Vægt")
 _HOURS = (
     "nr", "medarbejder", "navn", "opgave", "dag", "planlagt", "timer", "hjemme", "godkendt", "sats", "valuta",
@@ -32,7 +32,7 @@ def scans(records: Sequence[Row]) -> bytes:
     """Danish habits: semicolons, decimal comma, dd-mm-yyyy, local time, Windows-1252."""
     lines = [";".join(_SCANS)]
     for row in records:
-        at = row["at"].astimezone(_COPENHAGEN)
+        at = row["at"].astimezone(COPENHAGEN)
         parcel = int(row["tracking"][2:])
         weight = f"{1 + parcel % 23},{parcel % 1000:03d}"
         values = (

@@ -12,6 +12,8 @@ from backoffice.simulate.company.book import Change, Row
 DATABASES = ("erp", "hris")
 """Systems that are PostgreSQL databases, each with a schema of its name."""
 
+AGAIN = "again"
+"""A record that has it is another's copy: it is in the same file a second time."""
 OTHER_KEYS: dict[str, tuple[str, ...]] = {
     "archive.document": ("doc_id",),
     "archive.check": ("check_id",),

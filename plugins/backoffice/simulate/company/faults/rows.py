@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 
 from backoffice.simulate.company.book import Row
 from backoffice.simulate.company.faults.kind import Kind, in_row, lost
@@ -28,6 +29,13 @@ def _a_cent_more(row: Row) -> bool:
 def _another_currency(row: Row) -> bool:
     row["currency"] = "EUR" if row["currency"] != "EUR" else "USD"
     return True
+
+
+def _rate_turned_around(row: Row) -> bool:
+    """The amounts in the firm's own currency are right."""
+    rate = Decimal(row["rate_100"])
+    row["rate_100"] = str((10_000 / rate).quantize(Decimal("0.0001")))
+    return rate != 100
 
 
 def _an_entry_altered(row: Row) -> bool:
@@ -106,7 +114,7 @@ def _an_hour_more(row: Row) -> bool:
 ROWS = (
     Kind("F02", "carrier.scan", "the parcel's reference is missing", 10, in_row(_set("reference", ""))),
     Kind("F02", "archive.document", "the checksum is missing", 10, in_row(_set("sha256", ""))),
-    Kind("F02", "crm.note", "what happened is missing", 10, in_row(_set("kind", None))),
+    Kind("F03", "crm.note", "what happened is missing", 10, in_row(_set("kind", None))),
     Kind("F04", "erp.so_line", "an item nobody knows", 5, in_row(_set("item_no", 999_999))),
     Kind("F04", "hours.entry", "a person nobody knows", 5, in_row(_set("pn", 999_999))),
     Kind("F05", "erp.so_head", "a channel without a meaning", 5, in_row(_set("channel", "Q"))),
@@ -116,6 +124,7 @@ ROWS = (
     Kind("F08", "erp.ledger_line", "a voucher off by one cent", 1, in_row(_a_cent_more)),
     Kind("F09", "erp.ledger_line", "a line of a voucher lost", 1, lost),
     Kind("F10", "erp.so_line", "another currency than the order's", 2, in_row(_another_currency)),
+    Kind("F11", "erp.invoice", "a rate of exchange turned around", 2, in_row(_rate_turned_around)),
     Kind("F12", "erp.invoice", "dated in the year 2062", 3, in_row(_a_year_far_off)),
     Kind("F13", "erp.invoice", "due before it was written", 3, in_row(_due_too_early)),
     Kind("F15", "bank.statement", "an entry altered after the balances were made", 20, in_row(_an_entry_altered)),

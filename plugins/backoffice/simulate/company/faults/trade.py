@@ -8,6 +8,9 @@ from backoffice.simulate.company.chance import Chance
 from backoffice.simulate.company.faults.kind import Edit, Kind, Told, in_row, place_of
 from backoffice.simulate.company.money import amount, percent
 from backoffice.simulate.company.orders import INVOICED, cents
+from backoffice.simulate.company.papers import sent_at
+from backoffice.simulate.company.sheets import COPENHAGEN
+from backoffice.simulate.company.tables import AGAIN
 
 _AT_HOME = "100.0000"
 _DUPLICATE = "9"
@@ -140,6 +143,24 @@ def _a_day_of_orders_lost(told: Told, index: int, _: Chance) -> Edit | None:
     return Edit(dict.fromkeys([*lost, *lines]), seen_at=[("erp.orders_of_day", seen_at)])
 
 
+def _told_twice(told: Told, index: int, _: Chance) -> Edit | None:
+    """The same line again, in the same file."""
+    return Edit(besides=[("carrier.scan", told.row(index) | {AGAIN: 1})])
+
+
+def _told_in_another_zone(told: Told, index: int, _: Chance) -> Edit | None:
+    """A file whose times are UTC where all others are local: one in which a parcel was taken or handed over."""
+    if told.row(index)["code"] not in ("PUP", "DEL"):
+        return None
+    sent = sent_at(told.changes[index])
+    file = [other for other in told.of("carrier.scan") if sent_at(told.changes[other]) == sent]
+    return Edit({other: _as_utc(told.row(other)) for other in file})
+
+
+def _as_utc(row: Row) -> Row:
+    return row | {"at": row["at"] - row["at"].astimezone(COPENHAGEN).utcoffset()}
+
+
 TRADE = (
     Kind("F37", "erp.so_head", "a day of orders lost", 2, _a_day_of_orders_lost, steady=True),
     Kind("F25", "erp.invoice", "shipped, and never invoiced", 2, _never_invoiced),
@@ -147,5 +168,7 @@ TRADE = (
     Kind("F21", "erp.invoice", "a bill entered twice, its number written differently", 3, _billed_twice),
     Kind("F16", "erp.stock_post", "a receipt that was never recorded", 1, _receipt_not_recorded),
     Kind("F06", "erp.invoice_line", "cents for units on a bill", 3, in_row(_cents_for_units)),
+    Kind("F38", "carrier.scan", "a file with UTC for local time", 2, _told_in_another_zone, steady=True),
+    Kind("F01", "carrier.scan", "the same line twice", 20, _told_twice),
     Kind("F07", "erp.invoice", "a credit note that is positive", 3, in_row(_a_positive_credit_note)),
 )
