@@ -257,6 +257,9 @@ def test_a_nightly_comparison_that_differs_names_the_marts(world):
     path.write_text(json.dumps(result))
     cause = one(detect.nightly_differs(look(world)))
     assert (cause.how_bad, cause.since) == ("generation 7: fct_orders", NOW)
+    broken = [{"test": "trial_balance_is_zero", "detail": "1 row"}]
+    path.write_text(json.dumps(result | {"broken": broken}))
+    assert one(detect.nightly_differs(look(world))).how_bad == "generation 7: trial_balance_is_zero fails, fct_orders"
     path.write_text(json.dumps(result | {"equal": True}))
     assert detect.nightly_differs(look(world)) == []
 

@@ -74,7 +74,8 @@ def compare_full_build(dag_run: Any = None) -> dict[str, Any]:
     if result is None:
         log.info("nothing is loaded yet")
         return {}
-    log.info("%d marts are equal; the warehouse was held %.1f s", len(result.models), result.locked_seconds)
+    said = "%d marts are equal, %d tests pass over everything; the warehouse was held %.1f s"
+    log.info(said, len(result.models), result.tests, result.locked_seconds)
     return {"models": len(result.models), "locked_seconds": result.locked_seconds, "seconds": result.seconds}
 
 

@@ -46,7 +46,8 @@ def full_build() -> None:
         return
     show_table(("mart", "rows, sums of hashes"), [(model.model, model.full) for model in result.models])
     out.print(
-        f"equal, as of {result.as_of:%Y-%m-%d %H:%M:%S} UTC; the warehouse was held {result.locked_seconds:.1f} s"
+        f"equal, and {result.tests} tests pass over everything, as of {result.as_of:%Y-%m-%d %H:%M:%S} UTC; "
+        f"the warehouse was held {result.locked_seconds:.1f} s"
     )
 
 

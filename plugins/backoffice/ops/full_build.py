@@ -1,4 +1,4 @@
-"""The nightly proof that building what changed gives what building everything gives.
+"""The nightly proof that building what changed gives what building everything gives, and that every rule holds of it.
 
 In: a copy of the warehouse, taken under the lease; the rest happens beside it, so a refresh is held up by the copy
 alone. Out: ``status/full_build.json``, which monitoring reads, and an error that names the marts and keys that differ.
@@ -22,7 +22,7 @@ from backoffice.publish.compare import comparable, different_keys, mart_hashes
 from backoffice.publish.from_dbt import published_models
 from backoffice.publish.model import PublishedModel
 from backoffice.settings import Settings
-from backoffice.warehouse import build, meta
+from backoffice.warehouse import audit, build, meta
 from backoffice.warehouse.connection import open_warehouse
 from backoffice.warehouse.lease import Lease
 
@@ -47,6 +47,15 @@ class ModelComparison(BaseModel):
         return self.incremental == self.full
 
 
+class BrokenTest(BaseModel):
+    """A test that failed over everything, or could not run because one before it failed; ``detail`` shows some rows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    test: str
+    detail: str
+
+
 class FullBuild(BaseModel):
     """What one comparison found; ``locked_seconds`` is how long the warehouse was held for it."""
 
@@ -59,18 +68,22 @@ class FullBuild(BaseModel):
     locked_seconds: float
     seconds: float
     models: tuple[ModelComparison, ...]
+    tests: int = 0
+    broken: tuple[BrokenTest, ...] = ()
 
 
 def compare_full_build(settings: Settings, holder: str, *, wait: float = 0.0) -> FullBuild | None:
-    """Build everything anew from the raw rows of the newest generation, and compare every mart's hash.
+    """Build everything anew from the raw rows of the newest generation, run every test, and compare every mart's hash.
+
+    A cycle runs the tests of what it touched; here each looks at everything.
 
     Returns:
-        The comparison, in which every mart is equal; None when nothing was ever loaded.
+        The comparison, in which every mart is equal and every test passed; None when nothing was ever loaded.
 
     Raises:
         LeaseHeldError: another build holds the warehouse after ``wait`` seconds.
-        WarehouseError: the newest generation is not built and audited, or a model failed; or a mart differs, which the
-            result, written before, tells in full.
+        WarehouseError: the newest generation is not built and audited, or a model failed; or a test failed or a mart
+            differs, which the result, written before, tells in full.
     """
     started = time.monotonic()
     second = beside.second_home(settings, FOLDER)
@@ -80,18 +93,23 @@ def compare_full_build(settings: Settings, holder: str, *, wait: float = 0.0) ->
         return None
     generation, as_of, locked = copied
     beside.copy_warehouse(incremental, second.warehouse_path)
-    _build_in_full(second)
+    checks = _build_in_full(second)
+    failed = [check for check in checks if check.blocking and not check.passed]
     models = _compare(comparable(published_models(settings)), incremental, second.warehouse_path)
     result = FullBuild(
         checked_at=datetime.now(UTC),
         generation=generation,
         as_of=as_of,
-        equal=all(model.equal for model in models),
+        equal=all(model.equal for model in models) and not failed,
         locked_seconds=round(locked, 3),
         seconds=round(time.monotonic() - started, 3),
         models=tuple(models),
+        tests=len(checks),
+        broken=tuple(BrokenTest(test=check.name, detail=check.detail) for check in failed),
     )
     write_text(settings.status_dir / RESULT, result.model_dump_json(indent=2))
+    if failed:
+        raise _broken(result, second.home)
     if not result.equal:
         raise _different(result, second.home)
     shutil.rmtree(second.home)
@@ -124,11 +142,13 @@ def _copy(settings: Settings, target: Path, holder: str, wait: float) -> tuple[i
         return int(row[0]), row[1].astimezone(UTC), time.monotonic() - started
 
 
-def _build_in_full(second: Settings) -> None:
+def _build_in_full(second: Settings) -> list[audit.Check]:
     with open_warehouse(second) as connection:
         connection.execute("UPDATE meta.generation SET published_at = NULL, is_full = true")
         planned = build.plan(connection)
-    build.build(second, planned)
+    built = build.build(second, planned)
+    with open_warehouse(second) as connection:
+        return audit.test_checks(connection, built.tests)
 
 
 def _compare(models: Sequence[PublishedModel], incremental: Path, full: Path) -> list[ModelComparison]:
@@ -148,6 +168,17 @@ def _compare(models: Sequence[PublishedModel], incremental: Path, full: Path) ->
             )
             for model in models
         ]
+
+
+def _broken(result: FullBuild, folder: Path) -> WarehouseError:
+    first = result.broken[0]
+    more = f", and {', '.join(test.test for test in result.broken[1:])} too" if len(result.broken) > 1 else ""
+    return WarehouseError(
+        f"{first.test} does not hold over everything: {first.detail}{more}",
+        where=str(folder),
+        rule="what holds of what a cycle touched holds of everything",
+        next_step=f"`backoffice rebuild` judges everything again, names rows or withholds ({RESULT} lists the tests)",
+    )
 
 
 def _different(result: FullBuild, folder: Path) -> WarehouseError:

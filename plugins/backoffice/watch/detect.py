@@ -215,19 +215,22 @@ def file_set_aside(seen: Observation) -> Found:
 
 
 def nightly_differs(seen: Observation) -> Found:
-    """The newest full build has other rows than the incremental one; the next equal comparison ends it."""
+    """The newest full build has other rows than the incremental one, or a rule fails over all of it; the next
+    comparison in which all is well ends it.
+    """
     found = seen.full_build
     if found is None or found.equal:
         return []
-    marts = ", ".join(mart.model for mart in found.models if mart.incremental != mart.full)
+    broken = [f"{test.test} fails" for test in found.broken]
+    wrong = ", ".join([*broken, *(mart.model for mart in found.models if mart.incremental != mart.full)])
     return [
         Cause(
             Kind.NIGHTLY_DIFFERS,
             "marts",
             "critical",
             "the full build differs from the incremental one",
-            f"generation {found.generation}: {marts}",
-            f"{seen.settings.status_dir / 'full_build.json'} names the keys; a full build publishes the right rows",
+            f"generation {found.generation}: {wrong}",
+            f"{seen.settings.status_dir / 'full_build.json'} names keys and rows; a full build publishes what is right",
             found.checked_at.timestamp(),
         )
     ]

@@ -64,6 +64,12 @@ class ComparedMart(BaseModel):
     full: str
 
 
+class BrokenInFull(BaseModel):
+    """A test that fails over everything."""
+
+    test: str
+
+
 class FullBuildSeen(BaseModel):
     """``status/full_build.json``: the newest comparison of the incremental build with a full one."""
 
@@ -71,6 +77,7 @@ class FullBuildSeen(BaseModel):
     generation: int
     equal: bool
     models: tuple[ComparedMart, ...]
+    broken: tuple[BrokenInFull, ...] = ()
 
 
 class Memory:
