@@ -51,7 +51,7 @@ billed as (
         inner join {{ ref('fct_invoice_lines') }} as l on l.invoice_key = p.invoice_key and l.direction = 'payable'
         inner join {{ ref('dim_gl_account') }} as a
             on a.source_relation = l.source_relation and a.account_id = l.account_id
-        where p.payment_id is not null
+        where p.payment_id is not null and p.unapplied_date is null
         group by p.source_relation, p.payment_id, a.cash_flow_category
     ) as b
     where b.weight = 1

@@ -33,22 +33,31 @@ billed as (
     group by i.source_relation, i.order_id
 ),
 
-orders as (
+promised as (
     select
-        o.source_relation, o.company_id, o.customer_id as party_id,
-        sum(case when o.status = 'on_hold' then 1 else 0 end) as orders_on_hold,
-        sum(case when o.confirmed_at is not null then 1 else 0 end) as uninvoiced_orders,
-        sum(
-            case
-                when o.confirmed_at is null then 0
-                else {{ at_rate("greatest(coalesce(o.gross_amount, o.net_amount, 0) - coalesce(b.gross_amount, 0), 0)", 'o.fx_rate') }}
-            end
-        ) as uninvoiced_base
+        o.source_relation,
+        o.company_id,
+        o.customer_id,
+        o.status,
+        o.fx_rate,
+        case
+            when o.confirmed_at is null then 0
+            else greatest(coalesce(o.gross_amount, o.net_amount, 0) - coalesce(b.gross_amount, 0), 0)
+        end as uninvoiced
     from open_orders as o
     left join billed as b on b.source_relation = o.source_relation and b.order_id = o.order_id
     where not o.is_deleted
         -- where invoices are not told, what is not invoiced yet is not known
         and o.source_relation in ({{ relations_with(['sales_order', 'invoice']) }})
+),
+
+orders as (
+    select
+        o.source_relation, o.company_id, o.customer_id as party_id,
+        sum(case when o.status = 'on_hold' then 1 else 0 end) as orders_on_hold,
+        sum(case when o.uninvoiced > 0 then 1 else 0 end) as uninvoiced_orders,
+        sum({{ at_rate('o.uninvoiced', 'o.fx_rate') }}) as uninvoiced_base
+    from promised as o
     group by o.source_relation, o.company_id, o.customer_id
 ),
 
@@ -79,19 +88,31 @@ customers as (
     select c.* from {{ ref('dim_customer') }} as c where c.is_current
 ),
 
--- the newest rate of each pair up to the day, told either way round
+told_rates as (
+    select f.source_relation, f.from_currency, f.to_currency, f.rate_date, f.rate_type, f.rate, 0 as is_turned
+    from {{ ref('base_fx_rate') }} as f
+    where not f.is_deleted and f.rate_type in ('spot', 'closing') and f.rate_date <= {{ as_of_date() }}
+    union all
+    select
+        f.source_relation, f.to_currency, f.from_currency, f.rate_date, f.rate_type,
+        cast(1 / f.rate as decimal(18, 8)), 1
+    from {{ ref('base_fx_rate') }} as f
+    where not f.is_deleted and f.rate_type in ('spot', 'closing') and f.rate_date <= {{ as_of_date() }}
+),
+
+-- the newest rate of each pair up to the day, told either way round; of one day a spot rate, told this way, comes first
 rates as (
-    select r.source_relation, r.from_currency, r.to_currency, max_by(r.rate, r.rate_date) as rate
+    select r.source_relation, r.from_currency, r.to_currency, r.rate
     from (
-        select f.source_relation, f.from_currency, f.to_currency, f.rate_date, f.rate
-        from {{ ref('base_fx_rate') }} as f
-        where not f.is_deleted and f.rate_type in ('spot', 'closing') and f.rate_date <= {{ as_of_date() }}
-        union all
-        select f.source_relation, f.to_currency, f.from_currency, f.rate_date, cast(1 / f.rate as decimal(18, 8))
-        from {{ ref('base_fx_rate') }} as f
-        where not f.is_deleted and f.rate_type in ('spot', 'closing') and f.rate_date <= {{ as_of_date() }}
+        select
+            t.*,
+            row_number() over (
+                partition by t.source_relation, t.from_currency, t.to_currency
+                order by t.rate_date desc, t.is_turned, case t.rate_type when 'spot' then 1 else 2 end
+            ) as place
+        from told_rates as t
     ) as r
-    group by r.source_relation, r.from_currency, r.to_currency
+    where r.place = 1
 ),
 
 joined as (
