@@ -48,9 +48,7 @@ def test_a_rule_that_fails_over_everything_is_named(filled: Any) -> None:
     with open_warehouse(settings) as connection:
         connection.execute(wrong.format("EUR"))
     try:
-        with pytest.raises(
-            WarehouseError, match="sales_order_lines_are_in_its_currency does not hold over everything"
-        ):
+        with pytest.raises(WarehouseError, match="sales_order_lines_are_in_its_currency does not hold over everything"):
             compare_full_build(settings, "test")
     finally:
         with open_warehouse(settings) as connection:
