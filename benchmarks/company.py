@@ -19,8 +19,9 @@ import time
 from dataclasses import dataclass
 
 from backoffice.errors import BackofficeError
-from company_watch import Arrival, Comparison, Cycles, VersionWatch, arrivals, compare, cycles, held_still, told
+from company_watch import Arrival, Cycles, VersionWatch, arrivals, compare, cycles, held_still, told
 from freshness import percentile
+from freshness_watch import Comparison
 from own_platform import CompanyPlatform, OwnPlatform, running
 from results import Result, record, show
 

@@ -25,6 +25,7 @@ from backoffice.publish.status import PARTS_OF_BUILD
 from backoffice.settings import Settings
 from backoffice.simulate.company.history import connect
 from backoffice.simulate.company.tables import DATABASES
+from freshness_watch import Comparison
 
 _POLL_SECONDS = 0.05
 
@@ -173,22 +174,8 @@ def _row(found: Any) -> tuple[Any, ...]:
     return row
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The ERP's ledger against the published one, line by line."""
-
-    source_rows: int
-    missing: int
-    surplus: int
-
-    @property
-    def equal(self) -> bool:
-        """Whether every line is there once, on its day with its amounts, and nothing else."""
-        return not self.missing and not self.surplus
-
-
 def compare(settings: Settings) -> Comparison:
-    """Compare now; the company must stand still."""
+    """The ERP's ledger against the published one, line by line, now; the company must stand still."""
     with connect(settings, "erp") as erp:
         source = Counter(
             erp.execute(
@@ -203,7 +190,7 @@ def compare(settings: Settings) -> Comparison:
                    WHERE source_relation = 'nordlys'"""
             ).fetchall()
         )
-    return Comparison(source.total(), (source - mart).total(), (mart - source).total())
+    return Comparison(source.total(), mart.total(), (source - mart).total(), (mart - source).total())
 
 
 def told(settings: Settings) -> dict[str, int]:

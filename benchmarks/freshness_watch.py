@@ -192,7 +192,7 @@ def landed_orders(settings: Settings, after: int) -> dict[int, Landed]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The shop's order lines against the published fact, row by row."""
+    """Rows of a source against the published fact, row by row."""
 
     source_rows: int
     mart_rows: int
@@ -201,7 +201,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether every line is there once, with its quantity and amount, and nothing else."""
+        """Whether every row is there once, as the source has it, and nothing else."""
         return not self.missing and not self.surplus
 
 
