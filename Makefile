@@ -1,8 +1,8 @@
 # Every target works from a fresh checkout: what is missing is installed first.
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# Three test processes keep two cores busy, for many tests wait for servers. Tests that start servers take ports of their own; which stay together and which come
-# first, tests/conftest.py says.
+# Three test processes keep two cores busy, for many tests wait for servers. Tests that start servers take ports of
+# their own; which stay together and which come first, tests/conftest.py says.
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

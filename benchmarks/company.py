@@ -20,10 +20,9 @@ from dataclasses import dataclass
 
 from backoffice.errors import BackofficeError
 from company_watch import Arrival, Cycles, VersionWatch, arrivals, compare, cycles, held_still, told
-from freshness import percentile
 from freshness_watch import Comparison
 from own_platform import CompanyPlatform, OwnPlatform, running
-from results import Result, record, show
+from results import Result, percentiles, record, show
 
 SECTION = "Company: changes of nine systems into all marts"
 _CHANGES_A_DAY = 1_000
@@ -32,7 +31,6 @@ _VOLUME = 8
 """Times the usual volume, so that days are not so short that files come at a rate they never do."""
 _STARTING_SECONDS = 400
 """What is made up for until the watch begins."""
-_SHARES = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,15 @@ def run(platform: OwnPlatform, seconds: float, warm: float, settle: float) -> Ru
 
 def summary(found: Run, rate: float) -> list[Result]:
     """The figures to keep."""
-    rows = [result for step, seconds in found.cycles.steps.items() for result in _percentiles(f"step_{step}", seconds)]
+    rows = [
+        result
+        for step, seconds in found.cycles.steps.items()
+        for result in percentiles(f"company.step_{step}", seconds)
+    ]
     return [
-        *_percentiles("commit_to_landed", _each_row(found.arrivals, landed=True)),
-        *_percentiles("commit_to_mart", _each_row(found.arrivals)),
-        *_percentiles("cycle", found.cycles.seconds),
+        *percentiles("company.commit_to_landed", _each_row(found.arrivals, landed=True)),
+        *percentiles("company.commit_to_mart", _each_row(found.arrivals)),
+        *percentiles("company.cycle", found.cycles.seconds),
         *rows,
         Result("company.rate", rate, "changes/s"),
         Result("company.rate_of_databases", round(found.rate, 1), "rows/s"),
@@ -107,14 +109,6 @@ def _each_row(found: list[Arrival], *, landed: bool = False) -> list[float]:
         (arrival.landed if landed else arrival.seen) - arrival.committed
         for arrival in found
         for _ in range(arrival.rows)
-    ]
-
-
-def _percentiles(name: str, values: list[float]) -> list[Result]:
-    return [
-        Result(f"company.{name}.p{share * 100:.0f}", round(percentile(values, share), 3), "s")
-        for share in _SHARES
-        if values
     ]
 
 

@@ -37,7 +37,6 @@ class VersionWatch:
         self.seen: dict[int, float] = {}
         self._settings = settings
         self._stop = threading.Event()
-        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> VersionWatch:
@@ -53,7 +52,8 @@ class VersionWatch:
             while not self._stop.is_set():
                 try:
                     row = marts.execute("SELECT generation FROM marts.current_version").fetchone()
-                except psycopg.OperationalError:  # the platform was stopped: all that was watched has been seen
+                except psycopg.OperationalError:
+                    # Once the platform is stopped; what a watch that ended earlier missed counts as never seen
                     return
                 if row is not None:
                     self.seen.setdefault(row[0], time.time())

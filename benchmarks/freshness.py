@@ -14,7 +14,6 @@ import math
 import random
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backoffice.errors import BackofficeError, ServerError
@@ -23,7 +22,7 @@ from backoffice.simulate import connect, paused
 from freshness_load import Load, LoadResult, plan
 from freshness_watch import Comparison, Landed, MartWatch, airflow_steps, compare, landed_orders, last_batch
 from own_platform import shop_platform
-from results import Result, record, show
+from results import Result, percentiles, record, show
 
 SECTION = "Freshness: commit to landing, commit to mart"
 _LATE_SECONDS = 0.1
@@ -70,13 +69,6 @@ class Run:
     def due_to_mart(self) -> list[float]:
         """Seconds from when an order was due until visible: a writer that waited is part of it."""
         return [self.seen.get(number, math.inf) - due for number, due in self.load.probes.items()]
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that this share of the values does not exceed (nearest rank); not a number when empty."""
-    if not values:
-        return math.nan
-    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
 def run(settings: Settings, *, rate: float, seconds: float, writers: int, settle: float) -> Run:
@@ -129,14 +121,14 @@ def summary(found: Run, rate: float) -> list[Result]:
     """The figures to keep."""
     between = [later - earlier for earlier, later in zip(found.versions, found.versions[1:], strict=False)]
     results = [
-        *_percentiles("commit_to_landed", found.to_landed(), {0.95: "<= 1"}),
-        *_percentiles("commit_to_mart", found.to_mart(), {0.5: "<= 3", 0.95: "<= 5"}),
-        *_percentiles("due_to_mart", found.due_to_mart(), {}),
-        *_percentiles("due_to_commit", found.load.lateness, {}),
-        *_percentiles("between_versions", between, {}),
+        *percentiles("freshness.commit_to_landed", found.to_landed(), {0.95: "<= 1"}),
+        *percentiles("freshness.commit_to_mart", found.to_mart(), {0.5: "<= 3", 0.95: "<= 5"}),
+        *percentiles("freshness.due_to_mart", found.due_to_mart()),
+        *percentiles("freshness.due_to_commit", found.load.lateness),
+        *percentiles("freshness.between_versions", between),
     ]
     for step, seconds in found.steps.items():
-        results += _percentiles(f"step_{step}", seconds, {})
+        results += percentiles(f"freshness.step_{step}", seconds)
     return [
         *results,
         Result("freshness.rate", round(found.load.rate, 1), "rows/s", baseline=rate),
@@ -145,14 +137,6 @@ def summary(found: Run, rate: float) -> list[Result]:
         Result("freshness.probes_doubled", found.doubled, "orders", "= 0"),
         Result("freshness.lines_missing_in_mart", found.comparison.missing, "rows", "= 0"),
         Result("freshness.lines_surplus_in_mart", found.comparison.surplus, "rows", "= 0"),
-    ]
-
-
-def _percentiles(name: str, values: Sequence[float], goals: dict[float, str]) -> list[Result]:
-    return [
-        Result(f"freshness.{name}.p{share * 100:.0f}", round(percentile(values, share), 3), "s", goals.get(share, ""))
-        for share in (0.5, 0.95, 0.99)
-        if values
     ]
 
 

@@ -34,9 +34,8 @@ from backoffice.push.keys import push_keys
 from backoffice.push.signature import signed_headers
 from backoffice.settings import Settings
 from backoffice.sources import load_source
-from freshness import percentile
 from lab import free_port
-from results import Result, record, show
+from results import Result, percentile, record, show
 
 SECTION = "Push: durable events a second"
 _SOURCE = {

@@ -13,9 +13,9 @@ import sys
 
 from backoffice.errors import BackofficeError
 from backoffice.settings import Settings
-from freshness import percentile, run
+from freshness import run
 from own_platform import shop_platform
-from results import Result, record
+from results import Result, percentile, record
 
 SECTION = "Rate: the most changes a second that are in the marts within ten seconds"
 LIMIT_SECONDS = 10.0

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ _TITLE = """# Results
 
 Measured by the programs of this folder; each section is the newest run of one of them.
 """
+_SHARES = (0.5, 0.95, 0.99)
 _GOAL = re.compile(r"(<=|>=|=) (\d+(?:\.\d+)?)")
 
 
@@ -58,6 +59,28 @@ class Result:
             raise ValueError(f"{self.name}: a goal is written '<= 5', '>= 200' or '= 0', not {self.goal!r}")
         limit = float(found[2])
         return {"<=": self.value <= limit, ">=": self.value >= limit, "=": self.value == limit}[found[1]]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that this share of the values does not exceed (nearest rank); not a number when empty."""
+    if not values:
+        return math.nan
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def percentiles(name: str, seconds: Sequence[float], goals: Mapping[float, str] | None = None) -> list[Result]:
+    """The median, the 95th and the 99th percentile as ``name.p50`` and so on; none of no values.
+
+    Args:
+        name: of the measure, the benchmark first.
+        seconds: the values.
+        goals: share → goal.
+    """
+    return [
+        Result(f"{name}.p{share * 100:.0f}", round(percentile(seconds, share), 3), "s", (goals or {}).get(share, ""))
+        for share in _SHARES
+        if seconds
+    ]
 
 
 def record(section: str, results: Sequence[Result], notes: Iterable[str] = (), *, folder: Path = FOLDER) -> None:

@@ -25,6 +25,7 @@ from backoffice.ops.postgres_home import shared_dir
 from backoffice.settings import Settings
 from backoffice.simulate import connect, prepare
 from freshness_load import plan
+from results import percentile
 
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS marts;
@@ -187,7 +188,7 @@ def test_nothing_published_meanwhile_means_everything_is_lost(settings):
         stand_in.join()
         found = freshness.run(settings, rate=50, seconds=1, writers=1, settle=1)
     assert found.lost == len(found.load.probes) > 0
-    assert math.isinf(freshness.percentile(found.to_mart(), 0.5))
+    assert math.isinf(percentile(found.to_mart(), 0.5))
     assert not found.comparison.equal
 
 
@@ -211,10 +212,3 @@ def test_the_plan_keeps_the_rate_and_changes_what_is_there():
     later = [change for change in changes if change.kind != "order"]
     assert {change.kind for change in later} == {"line", "state"}
     assert all(change.due >= due[change.order] + 1 for change in later)
-
-
-def test_percentiles_are_values_that_occurred():
-    values = [float(number) for number in range(1, 101)]
-    assert [freshness.percentile(values, share) for share in (0.5, 0.95, 0.99, 1.0)] == [50, 95, 99, 100]
-    assert freshness.percentile([7.0], 0.01) == 7
-    assert math.isnan(freshness.percentile([], 0.5))

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from results import Result, record
+from results import Result, percentile, record
 
 
 def test_a_later_run_replaces_its_section_and_names_only(tmp_path):
@@ -52,3 +52,10 @@ def test_what_never_came_is_no_number(tmp_path):
     record("One", [Result("one.a", math.inf, "s", "<= 1")], folder=tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())[0]["value"] is None
     assert "| one.a | never | s | <= 1 | **no** |" in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_percentiles_are_values_that_occurred():
+    values = [float(number) for number in range(1, 101)]
+    assert [percentile(values, share) for share in (0.5, 0.95, 0.99, 1.0)] == [50, 95, 99, 100]
+    assert percentile([7.0], 0.01) == 7
+    assert math.isnan(percentile([], 0.5))
