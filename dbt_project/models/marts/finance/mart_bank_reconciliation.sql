@@ -103,14 +103,19 @@ matched as (
 rows_of_all as (
     select
         m.*,
-        cast(case when m.documents_of_entry > 1 then m.document_amount else m.entry_amount end as decimal(18, 4))
-            as matched_amount,
+        -- of a batch paid out in several entries each entry has its part of every document
         cast(case
-            when m.documents_of_entry > 1
-                then m.entry_amount - sum(m.document_amount) over (partition by m.bank_transaction_key)
-            else sum(m.entry_amount) over (partition by m.document_type, m.document_key, m.bank_account_id)
-                - m.document_amount
-        end as decimal(18, 4)) as difference_amount
+            when m.documents_of_entry > 1 and m.entries_of_document > 1
+                then m.entry_amount * m.document_amount
+                    / nullif(sum(m.document_amount) over (partition by m.bank_transaction_key), 0)
+            when m.documents_of_entry > 1 then m.document_amount
+            else m.entry_amount
+        end as decimal(18, 4)) as matched_amount,
+        cast(
+            sum(m.entry_amount) over (partition by m.document_type, m.document_key, m.bank_account_id)
+            - sum(m.document_amount) over (partition by m.bank_transaction_key)
+            as decimal(18, 4)
+        ) as difference_amount
     from matched as m
     union all
     select
