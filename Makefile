@@ -61,8 +61,7 @@ bench-freshness: $(INSTALLED) ## Measure how long a change takes from its commit
 # The tools that are compared with live in an environment of their own; Debezium needs a Java runtime.
 bench-rivals: $(INSTALLED) ## Install the tools the benchmarks compare with, into benchmarks/.venv.
 	@test -x benchmarks/.venv/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python benchmarks/.venv
-	VIRTUAL_ENV=benchmarks/.venv $(BIN)/uv pip sync --quiet --require-hashes benchmarks/rivals/requirements.lock
-	VIRTUAL_ENV=benchmarks/.venv $(BIN)/uv pip install --quiet --no-deps --require-hashes -r benchmarks/rivals/samples.lock
+	scripts/install_locked.sh benchmarks/.venv benchmarks/rivals/requirements.lock benchmarks/rivals/samples.lock
 
 bench-bulk: bench-rivals ## Measure the first copy of two million rows beside dlt and COPY.
 	$(BIN)/python benchmarks/bulk.py

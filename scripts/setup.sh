@@ -50,22 +50,10 @@ bootstrap_uv() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$version"
 }
 
-# Behind a company's certificate uv has to be told to trust the system's; behind a company's mirror only pip knows its
-# address. Each way installs exactly the locked files, by their hashes.
-install_packages() {
-    export VIRTUAL_ENV=$PWD/.venv
-    .venv/bin/uv pip sync --quiet --require-hashes requirements.lock && return
-    say "trying again with the system's certificates"
-    .venv/bin/uv pip sync --quiet --system-certs --require-hashes requirements.lock && return
-    say "trying again with pip, which takes some minutes"
-    .venv/bin/python -m ensurepip --upgrade >/dev/null 2>&1 || true
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-}
-
 usable .venv/bin/python || make_venv
 .venv/bin/uv --version >/dev/null 2>&1 || bootstrap_uv
 say "installing the locked packages"
-install_packages
+scripts/install_locked.sh .venv requirements.lock
 # Built with the locked setuptools, so that nothing else is downloaded.
 VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install --quiet --offline --no-deps --no-build-isolation --editable .
 say "done"

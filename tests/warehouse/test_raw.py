@@ -17,7 +17,7 @@ from backoffice.collect.files.records import Stamp
 from backoffice.collect.records import RecordRow, row_values, write_rows
 from backoffice.settings import Settings
 from backoffice.sources import SourceConfig
-from backoffice.warehouse.raw import create_raw_table, insert_batches
+from backoffice.warehouse.raw import create_raw_tables, insert_batches
 
 _AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -64,8 +64,8 @@ def test_a_column_declared_later_is_filled_from_what_landed(
         {"id": "INTEGER", "name": "VARCHAR", "tax_code": "INTEGER"}, aliases={"tax_code": ["Tax \"A\" 'code'"]}
     )
     files.append(_landed(after, 3, "id,name,tax_code\n4,Di,7\n", tmp_path, settings))
-    create_raw_table(connection, before, "people")
-    create_raw_table(connection, after, "people")
+    create_raw_tables(connection, [before])
+    create_raw_tables(connection, [after])
     rows = f"read_parquet({files}, union_by_name = true)"
     insert_batches(connection, after, "people", rows, image=None, generation=1)
     loaded = connection.execute(
@@ -98,7 +98,7 @@ def test_a_column_declared_later_is_filled_from_the_records_that_landed(
     ]
     files = [_record_file(before, 1, sent[:2], tmp_path), _record_file(before, 2, sent[2:], tmp_path, op="d")]
     files.append(_record_file(after, 3, [{"id": 4, "name": "Di", "place": [{"city": "Odense"}]}], tmp_path))
-    create_raw_table(connection, after, "people")
+    create_raw_tables(connection, [after])
     connection.execute("SET TimeZone = 'UTC'")
     for rows in (f"read_parquet({files[:2]})", f"read_parquet({files[2:]})"):  # absent, and there
         insert_batches(connection, after, "people", rows, image=None, generation=1)

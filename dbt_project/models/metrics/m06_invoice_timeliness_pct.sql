@@ -24,16 +24,24 @@ judged as (
     from deliveries as d
 ),
 
-invoiced as (
-    select j.shipment_key, min(cast(timezone(j.timezone, i.issued_at) as date)) as issued_on
+-- each delivery and invoice once, whatever lines they share: looking up the zone's clock costs more than all else here
+invoices as (
+    select distinct j.shipment_key, j.shipped_on, j.timezone, i.issued_at
     from judged as j
     inner join {{ ref('base_shipment_line') }} as l on l.shipment_key = j.shipment_key and not l.is_deleted
     inner join {{ ref('fct_invoice_lines') }} as b
         on b.source_relation = l.source_relation and b.order_line_id = l.order_line_id
         and b.direction = 'receivable' and b.document_type = 'invoice' and b.is_in_ledger
     inner join {{ ref('fct_invoices') }} as i on i.invoice_key = b.invoice_key
-    where cast(timezone(j.timezone, i.issued_at) as date) >= j.shipped_on
-    group by j.shipment_key
+),
+
+invoiced as (
+    select i.shipment_key, min(case when i.issued_on >= i.shipped_on then i.issued_on end) as issued_on
+    from (
+        select i.shipment_key, i.shipped_on, cast(timezone(i.timezone, i.issued_at) as date) as issued_on
+        from invoices as i
+    ) as i
+    group by i.shipment_key
 ),
 
 period as (

@@ -10,7 +10,7 @@ from backoffice.onboard.report import Finding
 from backoffice.onboard.sample import Sample
 from backoffice.sources import Lines, SourceConfig
 from backoffice.sources.mapping import MappedTable, current_rows, open_columns, raw_name, row_select, unknown_columns
-from backoffice.warehouse.raw import create_raw_table, insert_batches
+from backoffice.warehouse.raw import create_raw_tables, insert_batches
 
 SOURCE, CANONICAL = "source", "canonical"
 """Schemas of the reads' current rows in their declared types, and of the canonical rows."""
@@ -54,8 +54,7 @@ def build_world(
     world = World(connection, config, lines)
     for schema in ("raw", SOURCE, CANONICAL):
         connection.execute(f"CREATE SCHEMA {schema}")
-    for name in config.reads:
-        create_raw_table(connection, config, name)
+    create_raw_tables(connection, [config])
     for manifest in sample.manifests:
         for table in manifest.tables:
             if table.name in config.reads:

@@ -26,7 +26,7 @@ from backoffice.validate.checker import ROW, open_context
 from backoffice.validate.duckdb_adapter import great_expectations
 from backoffice.validate.suite_files import load_suite
 from backoffice.validate.suites import suite_for
-from backoffice.warehouse.raw import create_raw_table, insert_batches
+from backoffice.warehouse.raw import create_raw_tables, insert_batches
 
 _TEMPLATES = Path(__file__).with_name("templates")
 NEWEST_ROWS = 100_000
@@ -68,8 +68,8 @@ def build_docs(settings: Settings, source: str | None = None, rows: int = NEWEST
 def _load(connection: duckdb.DuckDBPyConnection, settings: Settings, config: SourceConfig, rows: int) -> bool:
     store = LocalBatchStore(settings.landing_dir)
     manifests = list(_newest(store, config.source, rows))[::-1]
+    create_raw_tables(connection, [config])
     for read in config.reads:
-        create_raw_table(connection, config, read)
         if relation := store.relation(manifests, read):
             insert_batches(connection, config, read, relation, image=None, generation=1)
     return bool(manifests)

@@ -16,7 +16,7 @@ from backoffice.landing import BatchStore, Manifest
 from backoffice.sources import SourceConfig
 from backoffice.warehouse import meta
 from backoffice.warehouse.fixes import load_fix, pending_fixes
-from backoffice.warehouse.raw import create_raw_table, insert_batches
+from backoffice.warehouse.raw import create_raw_tables, insert_batches
 
 VERDICTS = "_verdicts"
 """Pseudo-source of verdicts and decisions; they are copied by the gates."""
@@ -97,9 +97,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, sources: dict[str, SourceConf
         for name, config in sources.items()
         for key, mapped in config.tables.items()
     }
-    for config in sources.values():
-        for read in config.reads:
-            create_raw_table(connection, config, read)
+    create_raw_tables(connection, sources.values())
     _rewrite(connection, "meta.source_table", tables)
     _rewrite(connection, "meta.mapping", mapping)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import duckdb
 
 from backoffice.errors import WarehouseError
@@ -28,19 +30,31 @@ def _is_file(config: SourceConfig) -> bool:
     return config.connection.kind == "files"
 
 
-def create_raw_table(connection: duckdb.DuckDBPyConnection, config: SourceConfig, read: str) -> None:
-    """Create the table, or add columns that were added to the source's YAML."""
-    table = raw_name(config.source, read)
-    columns = raw_columns(config, read) | {n: kind for n, (kind, _, _) in ENVELOPE.items()} | BOOKKEEPING
-    listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-    connection.execute(f"CREATE TABLE IF NOT EXISTS raw.{table} ({listed})")
-    present = {
-        str(name)
-        for (name,) in connection.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'raw' AND table_name = ?", [table]
-        ).fetchall()
-    }
-    for name in [name for name in columns if name not in present]:
+def create_raw_tables(connection: duckdb.DuckDBPyConnection, configs: Iterable[SourceConfig]) -> None:
+    """Create the raw tables of sources, or add columns that were added to a source's YAML.
+
+    Every load asks this, so the catalog is read once for all tables and nothing is run for one that is as it should be.
+    """
+    present: dict[str, set[str]] = {}
+    for table, column in connection.execute(
+        "SELECT table_name, column_name FROM duckdb_columns()"
+        " WHERE database_name = current_database() AND schema_name = 'raw'"
+    ).fetchall():
+        present.setdefault(table, set()).add(column)
+    for config in configs:
+        for read in config.reads:
+            columns = raw_columns(config, read) | {n: kind for n, (kind, _, _) in ENVELOPE.items()} | BOOKKEEPING
+            _complete(connection, raw_name(config.source, read), columns, present)
+
+
+def _complete(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], present: dict[str, set[str]]
+) -> None:
+    if table not in present:
+        listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+        connection.execute(f"CREATE TABLE raw.{table} ({listed})")
+        return
+    for name in [name for name in columns if name not in present[table]]:
         connection.execute(f'ALTER TABLE raw.{table} ADD COLUMN "{name}" {columns[name]}')
 
 
