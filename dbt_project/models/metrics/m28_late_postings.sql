@@ -1,8 +1,8 @@
 {{ config(materialized='table') }}
 
 -- lines keyed more than five days after their day, in the company's zone, or into a period that was soft-closed.
--- A line that is on time by the clock of UTC, less a day, is so in every zone: looking up the zone's clock costs more than
--- all else here, so it is done for the others only
+-- A line that is on time by the clock of UTC with a day to spare is so in every zone: looking up a zone's clock costs more
+-- than all else here, so it is done for the others only
 with lines as (
     select
         e.source_relation,
